@@ -1,0 +1,61 @@
+"""The composition root: Settings -> Store -> Gateway -> Falcon app. The one place that knows all parts.
+
+In: settings.
+Out: the app of a worker; or a store, for commands that only look.
+Never: connects to anything; that happens when a worker starts, after the fork.
+"""
+
+import os
+from typing import Any
+
+import falcon.asgi
+
+from pgw import __version__, embedded
+from pgw.errors import SettingError
+from pgw.formats.numbers import format_float
+from pgw.formats.text_writer import write_head
+from pgw.gateway.gateway import Gateway
+from pgw.gateway.mirror import Mirror
+from pgw.gateway.pulse import Pulse
+from pgw.settings import Settings
+from pgw.store.base import Store
+from pgw.store.redis_store import RedisStore
+from pgw.telemetry.process import SHARED_DIRECTORY, ProcessMetrics
+from pgw.telemetry.shared import OWN_TYPES, OwnFamilies, Tally
+from pgw.view.view import View
+from pgw.web.middleware import Life
+from pgw.web.routes import make_app
+
+
+def create_app(settings: Settings) -> "falcon.asgi.App[Any, Any]":
+    """Make the app of a worker."""
+    store = open_store(settings)
+    tally, metrics = Tally(), ProcessMetrics(os.environ.get(SHARED_DIRECTORY))
+    mirror = Mirror(store, View(write_head), OwnFamilies(version=__version__, number=format_float))
+    pulse = Pulse(store, mirror, tally, metrics)
+    gateway = Gateway(store, mirror, own=OWN_TYPES, checked=settings.check_consistency)
+
+    async def stop() -> None:
+        await pulse.stop()
+        await store.close()
+
+    life = Life(pulse.start, stop)
+    return make_app(gateway, tally=tally, metrics=metrics, life=life, max_body_size=settings.max_body_size)
+
+
+def from_environment() -> "falcon.asgi.App[Any, Any]":
+    """Make the app for a server that was started without us, from the environment."""
+    return create_app(Settings.read([], os.environ))
+
+
+def open_store(settings: Settings) -> Store:
+    """Make the store that the settings name: a Redis of the user's, or the private one.
+
+    Raises:
+        SettingError: the URL is of no form that is known.
+    """
+    url = settings.redis_url or embedded.url(settings.storage_path)
+    try:
+        return RedisStore(url, prefix=settings.redis_prefix, timeout=settings.redis_timeout)
+    except ValueError as error:
+        raise SettingError("--redis.url", settings.redis_place or url, f"a Redis URL ({error})") from error

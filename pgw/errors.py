@@ -1,0 +1,109 @@
+"""The one tree of things that can go wrong.
+
+    PgwError
+    |- SettingError(setting, value, expected)   a flag or variable cannot be used: the command exits 2
+    |- StartError                               the server cannot start (no redis-server, port taken): exits 1
+    |- PushError                                the client sent something that is not accepted
+    |  |- BadGroupingKey                        the path does not name a group
+    |  |- BadBody                               the body cannot be decompressed or is of no known form
+    |  |- ParseError(line, reason)              the body is not the format it claims to be
+    |  |- InconsistentPush(reason)              well-formed, but it may not stand beside what is stored
+    |- BodyTooLarge(limit)                      more bytes than are accepted, after decompression
+    |- StoreError                               Redis did not do what was asked
+       |- StoreUnavailable                      away, too slow, or not accepting writes
+       |- StoreConflict(group, attempts)        others kept changing what this push depends on
+       |- StoreBusy(limit)                      too many pushes are waiting already
+       |- CorruptGroup(key)                     what is stored cannot be read back
+
+No HTTP numbers here: web/problems.py maps the tree to answers.
+Each message names the place, the value and what was expected, and is written to be shown to a client.
+"""
+
+
+class PgwError(Exception):
+    """Anything this package raises on purpose."""
+
+
+class SettingError(PgwError):
+    """A setting has a value that cannot be used."""
+
+    def __init__(self, setting: str, value: str, expected: str) -> None:
+        super().__init__(f"{setting}: {value!r} is not {expected}")
+        self.setting = setting
+        self.value = value
+        self.expected = expected
+
+
+class StartError(PgwError):
+    """The server cannot start on this machine as it is."""
+
+
+class PushError(PgwError):
+    """The request is refused because of what the client sent."""
+
+
+class BadGroupingKey(PushError):
+    """The path of a push or a delete does not name a group."""
+
+
+class BadBody(PushError):
+    """The body cannot be decompressed."""
+
+
+class ParseError(PushError):
+    """The body breaks the text format at a line."""
+
+    def __init__(self, line: int, reason: str) -> None:
+        super().__init__(f"text format parsing error in line {line}: {reason}")
+        self.line = line
+        self.reason = reason
+
+
+class InconsistentPush(PushError):
+    """A well-formed push that may not stand beside what is stored (or within itself)."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"pushed metrics are invalid or inconsistent with existing metrics: {reason}")
+        self.reason = reason
+
+
+class BodyTooLarge(PgwError):
+    """A body is larger than the limit, counted after decompression."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"the body is larger than {limit} bytes (--push.max-body-size, after decompression)")
+        self.limit = limit
+
+
+class StoreError(PgwError):
+    """Redis did not do what was asked; the client may try again."""
+
+
+class StoreUnavailable(StoreError):
+    """Redis cannot be reached, did not answer in time, or does not accept writes."""
+
+
+class StoreConflict(StoreError):
+    """What a push depends on kept changing under it."""
+
+    def __init__(self, group: str, attempts: int) -> None:
+        super().__init__(f"group {group}: the groups it is compared with changed {attempts} times meanwhile")
+        self.group = group
+        self.attempts = attempts
+
+
+class StoreBusy(StoreError):
+    """More pushes are waiting for Redis than are let in."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"{limit} pushes are already waiting for Redis")
+        self.limit = limit
+
+
+class CorruptGroup(StoreError):
+    """A stored group cannot be read back."""
+
+    def __init__(self, key: str, reason: str) -> None:
+        super().__init__(f"the stored group {key} cannot be read: {reason}")
+        self.key = key
+        self.reason = reason

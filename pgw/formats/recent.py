@@ -1,0 +1,47 @@
+"""A bounded memory.
+
+In: keys and what was made of them.
+Out: the same again, as long as it is remembered.
+Never: holds more than its limit, nor keeps track of every use; two generations are enough to keep what is hot.
+"""
+
+from collections.abc import Hashable
+from typing import Generic, TypeVar
+
+LONGEST_REMEMBERED = 1_000
+"""Characters that are worth remembering: with it a limit on the number of things is one on their bytes too."""
+
+_Key = TypeVar("_Key", bound=Hashable)
+_Value = TypeVar("_Value")
+
+
+class Recent(Generic[_Key, _Value]):
+    """A mapping of what was used lately, in two generations.
+
+    When the young generation is full it becomes the old one, and the old one is forgotten; what is asked for
+    moves back to the young one.
+    """
+
+    __slots__ = ("_generation", "_old", "young")
+
+    def __init__(self, limit: int) -> None:
+        self._generation = max(1, limit // 2)
+        self._old: dict[_Key, _Value] = {}
+        self.young: dict[_Key, _Value] = {}
+        """The young generation, for callers in a hurry; another dict after every `get` and `put`."""
+
+    def __len__(self) -> int:
+        return len(self.young) + len(self._old)
+
+    def get(self, key: _Key) -> _Value | None:
+        """Look `key` up in both generations."""
+        value = self.young.get(key)
+        if value is None and (value := self._old.pop(key, None)) is not None:
+            self.put(key, value)
+        return value
+
+    def put(self, key: _Key, value: _Value) -> None:
+        """Remember `value`."""
+        if len(self.young) >= self._generation:
+            self._old, self.young = self.young, {}
+        self.young[key] = value

@@ -1,0 +1,235 @@
+"""The text format 0.0.4, read.
+
+In: the bytes of one body.
+Out: an Exposition, or ParseError in the original's words.
+Never: checks what may stand together (model/consistency.py does), so duplicates and timestamps come through.
+Follows: expfmt/text_parse.go of prometheus/common (behaviour page, section 2.2).
+
+A batch job pushes the same series with new values, so the reader remembers what stands before a value (the *head*,
+`name{a="b"}`) and the series it means: a known line costs a split, a look-up and the check of its value. A head that
+is new has most often a layout that is known, and only its label values are looked at. Whatever is not of that
+plain kind goes to the exact grammar. What is remembered depends on single lines only and is bounded, in number and
+in length.
+
+NOTE(pushgateway): a last line without a newline counts like any other, and a line may end in CR LF; the original
+refuses both.
+"""
+
+from collections.abc import Callable, Iterator
+from operator import length_hint
+
+from pgw.errors import ParseError
+from pgw.formats.drafts import Draft, Drafts, Splits
+from pgw.formats.grammar import (
+    LEGACY,
+    UTF8,
+    Comment,
+    Dialect,
+    Layout,
+    Line,
+    read_layout,
+    read_ordinary_comment,
+    skeleton,
+)
+from pgw.formats.numbers import canonical
+from pgw.formats.recent import LONGEST_REMEMBERED, Recent
+from pgw.model.family import Exposition, Sample, Type
+from pgw.model.names import is_utf8, quoted
+from pgw.model.series import Series
+
+SERIES_PER_LAYOUT = 10
+"""There are far fewer layouts, and comments, than series, so a tenth of their limit is ample."""
+
+_TYPES = {kind.name: kind for kind in Type} | {"GAUGEHISTOGRAM": Type.GAUGE_HISTOGRAM}
+
+
+class TextReader:
+    """Reads bodies, one at a time; to be kept, since it is quick with what it has read before.
+
+    Args:
+        utf8_names: whether names may be any UTF-8 (in quotes), or legacy names only.
+        series_limit: how many series are remembered, at about 1 kB each.
+    """
+
+    def __init__(self, *, utf8_names: bool = False, series_limit: int = 100_000) -> None:
+        self._dialect = UTF8 if utf8_names else LEGACY
+        self._memory = _Memory(series_limit)
+
+    def read(self, body: bytes) -> Exposition:
+        """Read one body.
+
+        Raises:
+            ParseError: for the first line that breaks the format; nothing of the body counts then.
+        """
+        text = body.decode(errors="surrogateescape")
+        if "\r" in text:
+            text = text.replace("\r\n", "\n")
+        return _Reading(self._memory, self._dialect, text).exposition()
+
+
+class _Memory:
+    """What a reader remembers from body to body."""
+
+    __slots__ = ("comments", "heads", "layouts", "splits")
+
+    def __init__(self, series_limit: int) -> None:
+        self.heads: Recent[str, Series] = Recent(series_limit)
+        self.splits: Splits = Recent(series_limit)
+        self.layouts: Recent[str, Layout] = Recent(series_limit // SERIES_PER_LAYOUT)
+        self.comments: Recent[str, Comment] = Recent(series_limit // SERIES_PER_LAYOUT)
+
+
+class _Reading:
+    """The reading of one body."""
+
+    __slots__ = ("_dialect", "_drafts", "_finished", "_left", "_memory", "_timestamp_at", "_total")
+
+    def __init__(self, memory: _Memory, dialect: Dialect, text: str) -> None:
+        lines = text.split("\n")
+        self._finished = not lines[-1]
+        self._total = len(lines)
+        self._left: Iterator[str] = iter(lines)
+        self._memory = memory
+        self._dialect = dialect
+        self._drafts = Drafts(memory.splits, self._fault)
+        self._timestamp_at: str | None = None
+
+    def exposition(self) -> Exposition:
+        """Read all lines."""
+        self._read_lines()
+        return Exposition(self._drafts.families(), self._timestamp_at)
+
+    def _read_lines(self) -> None:
+        """Read all lines; what is written out here instead of called is what every known line needs."""
+        heads = self._memory.heads
+        known = heads.young.get
+        add: Callable[[Sample], None] = list[Sample]().append  # until the first name is known
+        name: str | None = None
+        for line in self._left:
+            head, _, text = line.rpartition(" ")
+            series = known(head)
+            if series is not None and (value := canonical(text)) is not None:
+                if series.name != name:
+                    name = series.name
+                    add = self._drafts.place(name).opened()
+                add((series, value))
+            elif line:
+                self._read_line(line, head, text)
+                known = heads.young.get
+
+    def _read_line(self, line: str, head: str, text: str) -> None:
+        """Read a line that is not known; `head` and `text` are what is before and after its last blank."""
+        if line[0] == "#":
+            comment = self._comment(line)
+            if comment is not None:
+                self._apply(comment)
+                return
+        else:
+            series = self._series(head)
+            if series is not None and (value := canonical(text)) is not None:
+                self._drafts.place(series.name).opened()((series, value))
+                return
+        self._read_exactly(line)
+
+    def _comment(self, line: str) -> Comment | None:
+        comment = self._memory.comments.get(line)
+        if comment is None:
+            comment = read_ordinary_comment(line)
+            if comment is not None and len(line) <= LONGEST_REMEMBERED:
+                self._memory.comments.put(line, comment)
+        return comment
+
+    def _series(self, head: str) -> Series | None:
+        """Find the series of an ordinary head."""
+        series = self._memory.heads.get(head)
+        if series is not None or "\\" in head or not is_utf8(head):
+            return series
+        pieces = head.split('"')
+        layout = self._layout(skeleton(pieces))
+        values = pieces[1::2]
+        if layout is None or len(values) != len(layout.label_names):
+            return None
+        series = Series(layout.name, zip(layout.label_names, values, strict=True))
+        self._remember(head, series)
+        return series
+
+    def _layout(self, text: str) -> Layout | None:
+        layout = self._memory.layouts.get(text)
+        if layout is None:
+            layout = read_layout(text)
+            if layout is not None and len(text) <= LONGEST_REMEMBERED:
+                self._memory.layouts.put(text, layout)
+        return layout
+
+    def _remember(self, head: str, series: Series) -> None:
+        if len(head) <= LONGEST_REMEMBERED:
+            self._memory.heads.put(head, series)
+
+    def _read_exactly(self, text: str) -> None:
+        """Read any line, to the letter."""
+        number = self._number
+        line = Line(text, number, self._dialect, finished=self._finished or number < self._total)
+        first = line.begin()
+        if first == "#":
+            self._read_comment(line)
+        elif first:
+            self._read_sample(line)
+
+    def _read_comment(self, line: Line) -> None:
+        keyword = line.comment()
+        name = None if keyword is None else line.comment_name()
+        if name is None:
+            return
+        draft = self._drafts.place(name).draft
+        if line.ended:
+            return
+        if keyword == "HELP":
+            self._check_first_help(draft)
+            draft.help = line.help_text()
+        else:
+            self._check_first_type(draft)
+            draft.type = self._type(line.type_word())
+
+    def _read_sample(self, line: Line) -> None:
+        sample = line.sample(self._drafts.place)
+        series = Series(sample.name, sample.labels.items())
+        if sample.head is not None:
+            self._remember(sample.head, series)
+        if sample.timestamp and self._timestamp_at is None:
+            self._timestamp_at = f"line {self._number}"
+        self._drafts.place(sample.name).opened()((series, sample.value))
+
+    def _apply(self, comment: Comment) -> None:
+        draft = self._drafts.place(comment.name).draft
+        if comment.keyword == "HELP":
+            self._check_first_help(draft)
+            draft.help = comment.text
+        else:
+            self._check_first_type(draft)
+            draft.type = self._type(comment.text)
+
+    def _check_first_help(self, draft: Draft) -> None:
+        if draft.help is not None:
+            raise self._fault(f"second HELP line for metric name {quoted(draft.name)}")
+
+    def _check_first_type(self, draft: Draft) -> None:
+        if draft.type is not None:
+            raise self._fault(f"second TYPE line for metric name {quoted(draft.name)}, or TYPE reported after samples")
+
+    def _type(self, word: str) -> Type:
+        """Find the type of a TYPE line, in upper or lower case.
+
+        NOTE(pushgateway): ASCII only; the original also takes a long s for an S.
+        """
+        kind = _TYPES.get(word.upper()) if word.isascii() else None
+        if kind is None:
+            raise self._fault(f"unknown metric type {quoted(word)}")
+        return kind
+
+    @property
+    def _number(self) -> int:
+        """The number of the line that is being read, counted from what is left: no ordinary line pays for it."""
+        return self._total - length_hint(self._left)
+
+    def _fault(self, reason: str) -> ParseError:
+        return ParseError(self._number, reason)

@@ -1,0 +1,1 @@
+"""Push, replace, delete, scrape: the product, on top of store and view."""

@@ -1,0 +1,154 @@
+"""Push, replace, delete, scrape: the product on one page.
+
+In: grouping keys and expositions, as read from requests.
+Out: nothing, or the reason why not; pages.
+Never: knows about HTTP, or how groups are stored.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+
+from pgw.errors import InconsistentPush, StoreConflict, StoreUnavailable
+from pgw.formats.text_writer import write_samples
+from pgw.gateway.mirror import Mirror
+from pgw.gateway.push_times import NAMES as PUSH_TIMES
+from pgw.model import consistency
+from pgw.model.family import Exposition, Family, Type
+from pgw.model.group import Fragment
+from pgw.model.grouping import GroupingKey
+from pgw.model.overlap import marks, rivals
+from pgw.model.signature import signature
+from pgw.store.base import Guard, Store, Write
+from pgw.view.page import Page
+
+ATTEMPTS = 10
+"""How often a push is compared with groups that keep changing. One attempt takes two round trips; that ten in a row
+are crossed by pushes to the very groups it could collide with does not happen by chance."""
+
+Commit = Callable[[Write], Awaitable[Mapping[str, str]]]
+
+
+class Gateway:
+    """The gateway of one worker."""
+
+    def __init__(self, store: Store, mirror: Mirror, *, own: Mapping[str, Type], checked: bool) -> None:
+        """Make a gateway.
+
+        Args:
+            store: where groups are kept.
+            mirror: what scrapes are made of.
+            own: the types of the gateway's own families.
+            checked: whether pushes are checked for consistency with what is stored.
+        """
+        self._store = store
+        self._mirror = mirror
+        self._own = own
+        self._checked = checked
+
+    @property
+    def checks(self) -> bool:
+        """Whether pushes are checked for consistency with what is stored."""
+        return self._checked
+
+    async def push(self, key: GroupingKey, pushed: Exposition) -> None:
+        """POST: put the families into the group beside those it has.
+
+        Raises:
+            PushError: refused; if it was inconsistent, the time is noted as the group's failure time.
+            StoreError: not stored, or nobody knows.
+        """
+        await self._apply(self._store.push, key, pushed)
+
+    async def replace(self, key: GroupingKey, pushed: Exposition) -> None:
+        """PUT: let the group hold these families and no others; raises as `push`."""
+        await self._apply(self._store.replace, key, pushed)
+
+    async def delete(self, key: GroupingKey) -> None:
+        """DELETE: remove the group, if there is one."""
+        if key.is_utf8:  # no other can exist
+            await self._store.delete(key)
+
+    async def scrape(self, *, compressed: bool) -> Page:
+        """GET: all groups, with every push that was answered before."""
+        return await self._mirror.page(compressed=compressed)
+
+    async def ready(self) -> None:
+        """Return if pushes and scrapes can be served.
+
+        Raises:
+            StoreUnavailable: Redis is away, or the view was not loaded yet.
+        """
+        await self._store.ping()
+        if not self._mirror.loaded:
+            raise StoreUnavailable("the view is being loaded")
+
+    async def _apply(self, commit: Commit, key: GroupingKey, pushed: Exposition) -> None:
+        key.require_utf8()
+        pushed = pushed._replace(families=[each for each in pushed.families if each.name not in PUSH_TIMES])
+        if not self._checked and pushed.timestamp_at is not None:
+            await self._store.fail(key)  # as the original: accepted, and nothing but the failure is to be seen
+            return
+        try:
+            families = self._checked_families(pushed, key)
+        except InconsistentPush:
+            await self._store.fail(key)
+            raise
+        write = self._write(families, key)
+        shapes = await commit(write)
+        if shapes:
+            await self._commit_compared(commit, write, families, shapes)
+
+    def _checked_families(self, pushed: Exposition, key: GroupingKey) -> list[Family]:
+        if self._checked:
+            consistency.check(pushed, key, self._own)
+            return pushed.families
+        consistency.check_readable(pushed, key)
+        return [consistency.without_duplicates(family, key) for family in pushed.families]
+
+    def _write(self, families: list[Family], key: GroupingKey) -> Write:
+        fragments = [
+            Fragment(each.name, each.type, each.help, write_samples(each, key).encode(), unchecked=not self._checked)
+            for each in families
+        ]
+        return Write(key, fragments, signature(families, key, checked=self._checked), self._checked)
+
+    async def _commit_compared(
+        self, commit: Commit, write: Write, families: list[Family], shapes: Mapping[str, str]
+    ) -> None:
+        """Commit a push some of whose families live in groups of other shapes too, where a series could be twice."""
+        for _ in range(ATTEMPTS):
+            try:
+                witnesses = await self._compare(families, write.key, shapes)
+            except InconsistentPush:
+                await self._store.fail(write.key)
+                raise
+            shapes = await commit(write._replace(guard=Guard(shapes, witnesses)))
+            if not shapes:
+                return
+        raise StoreConflict(write.key.name, ATTEMPTS)
+
+    async def _compare(
+        self, families: Iterable[Family], key: GroupingKey, shapes: Mapping[str, str]
+    ) -> Mapping[str, str]:
+        """Compare with the groups that could hold a series of the push.
+
+        Returns:
+            These groups and their versions, for the store to see that they are still the same at the commit.
+
+        Raises:
+            InconsistentPush: one of them does hold such a series.
+        """
+        mixed = [family for family in families if family.name in shapes]
+        wanted = {
+            (group, family.name): series
+            for family in mixed
+            for group, series in rivals(family, key, shapes[family.name].split(" ")).items()
+        }
+        copies = await self._store.copies(list(wanted))
+        for ((group, family_name), series), copy in zip(wanted.items(), copies, strict=True):
+            twice = series & marks(copy.fragment.text.decode()) if copy.fragment else set()
+            if twice:
+                raise InconsistentPush(
+                    f'collected metric "{family_name}" {min(twice)} was collected before '
+                    f"with the same name and label values, in the group {group}"
+                )
+        return {group: copy.version for (group, _), copy in zip(wanted, copies, strict=True)}

@@ -1,0 +1,77 @@
+"""What a worker does beside answering: once a second it hands over its counts and notes how it is.
+
+In: the tally, the mirror and the metrics of one worker.
+Out: counts in the store, a view that is never far behind, metrics that are never old.
+Never: fails; what cannot be done now is done a second later.
+"""
+
+import asyncio
+import contextlib
+import logging
+
+from pgw.errors import StoreError
+from pgw.gateway.mirror import Mirror
+from pgw.store.base import Store
+from pgw.telemetry.process import Condition, ProcessMetrics
+from pgw.telemetry.shared import Tally, expired
+
+log = logging.getLogger(__name__)
+
+BEAT = 1.0
+"""Seconds: what a killed worker may lose of its counts, and how far the page of another may be behind them."""
+REFRESH_BEATS = 5
+"""Beats after which a view that nobody scrapes is brought up to date: a scrape then never has much to catch up."""
+
+
+class Pulse:
+    """The background task of one worker."""
+
+    def __init__(self, store: Store, mirror: Mirror, tally: Tally, metrics: ProcessMetrics) -> None:
+        self._store = store
+        self._mirror = mirror
+        self._tally = tally
+        self._metrics = metrics
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to beat; the view is loaded at the first beat."""
+        self._task = asyncio.create_task(self._beat_on())
+
+    async def stop(self) -> None:
+        """Stop, and hand over what is left."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+        await self._hand_over()
+
+    async def _beat_on(self) -> None:
+        beat = 0
+        while True:
+            await self._hand_over()
+            if beat % REFRESH_BEATS == 0 or not self._mirror.loaded:
+                await self._refresh()
+            self._metrics.note(self._condition())
+            await asyncio.sleep(BEAT)
+            beat += 1
+
+    async def _hand_over(self) -> None:
+        counts = self._tally.take()
+        dropped = expired(self._mirror.sums, self._mirror.now)
+        if not counts and not dropped:
+            return
+        try:
+            await self._store.count(counts, dropped)
+        except StoreError as error:
+            self._tally.put_back(counts)
+            log.debug("the counts of this second are kept for the next: %s", error)
+
+    async def _refresh(self) -> None:
+        try:
+            await self._mirror.refresh()
+        except StoreError as error:
+            log.warning("the view cannot be brought up to date: %s", error)
+
+    def _condition(self) -> Condition:
+        view = self._mirror.view
+        return Condition(len(view.names()), len(view.families()), view.hidden_samples, self._store.waiting)

@@ -1,0 +1,1 @@
+"""What a group is and what may stand together: pure values and rules."""

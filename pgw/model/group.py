@@ -1,0 +1,43 @@
+"""A stored group: what is kept of the pushes to one grouping key.
+
+In: families stamped with the grouping labels and written as text.
+Out: values that the store keeps and the view joins.
+Never: parses anything again; a fragment is the bytes of a scrape.
+"""
+
+from typing import NamedTuple
+
+from pgw.model.family import Type
+from pgw.model.grouping import GroupingKey
+
+MICROSECONDS = 1_000_000
+
+
+class Fragment(NamedTuple):
+    """What one group holds of one family."""
+
+    name: str
+    type: Type
+    help: str | None
+    text: bytes
+    """The sample lines, as they are scraped; every line ends in a newline."""
+    unchecked: bool = False
+    """Pushed with the consistency check off: it may clash with fragments of other groups."""
+    pushed_at: int = 0
+    """When the push that wrote it was applied: microseconds since 1970 by the clock of Redis."""
+
+
+class Group(NamedTuple):
+    """One group as it is stored."""
+
+    key: GroupingKey
+    pushed_at: int
+    """The last successful push, in microseconds since 1970 by the clock of Redis; 0: never."""
+    failed_at: int
+    """The last failed push, likewise."""
+    fragments: tuple[Fragment, ...]
+
+    @property
+    def last_push_successful(self) -> bool:
+        """Whether no push failed since the last one that succeeded."""
+        return self.failed_at <= self.pushed_at

@@ -1,0 +1,173 @@
+"""A grouping key: the labels that name a group, from and to the path of a request and the name in Redis.
+
+In: the percent-decoded path behind `/metrics/` (`job/x/instance/db-1`, `job@base64/eA`), or a stored name.
+Out: GroupingKey, a value with everything derived from the labels that a push needs.
+Never: knows about HTTP or Redis; only about labels.
+Follows: handler/push.go splitLabels and decodeBase64 of the original (behaviour page, section 1.1).
+"""
+
+import base64
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from urllib.parse import quote, unquote
+
+from pgw.errors import BadGroupingKey
+from pgw.model.names import RESERVED_PREFIX, escape_value, is_label_name, is_utf8, quoted
+
+JOB = "job"
+INSTANCE = "instance"
+BASE64_SUFFIX = "@base64"
+
+Labels = tuple[tuple[str, str], ...]
+"""Label names and values, sorted by name."""
+
+_BASE64URL = re.compile(r"[A-Za-z0-9_-]*")
+
+
+@dataclass(frozen=True)
+class GroupingKey:
+    """The labels of one group, sorted by name; `job` is among them and not empty."""
+
+    labels: Labels
+
+    @cached_property
+    def name(self) -> str:
+        """The readable and injective name: `job/backup/instance/db-1`, percent-encoded, job first."""
+        ordered = sorted(self.labels, key=lambda label: (label[0] != JOB, label[0]))
+        return "/".join(_percent(part) for label in ordered for part in label)
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The label names, sorted."""
+        return tuple(name for name, _ in self.labels)
+
+    @cached_property
+    def shape(self) -> str:
+        """The label names as one string; groups of one shape can never hold the same series."""
+        return ",".join(map(_percent, self.names))
+
+    @cached_property
+    def values(self) -> tuple[str, ...]:
+        """The label values in the order of `names`, escaped for the text format."""
+        return tuple(escape_value(value) for _, value in self.labels)
+
+    @cached_property
+    def twin(self) -> str | None:
+        """The name of the one group whose push times would be the same series as ours, if there is one.
+
+        A group without `instance` shows its push times with `instance=""`, as the group with an empty one does.
+        """
+        instance = dict(self.labels).get(INSTANCE)
+        if instance:
+            return None
+        others = tuple(label for label in self.labels if label[0] != INSTANCE)
+        if instance == "":
+            return GroupingKey(others).name
+        return GroupingKey(tuple(sorted((*others, (INSTANCE, ""))))).name
+
+    @property
+    def is_utf8(self) -> bool:
+        """Whether every value is valid UTF-8; a group with any other cannot be scraped."""
+        return all(is_utf8(value) for _, value in self.labels)
+
+    def require_utf8(self) -> None:
+        """Refuse a key that could never be scraped.
+
+        NOTE(pushgateway): the original answers 400 too, but keeps the group, and every later scrape fails.
+        """
+        for name, value in self.labels:
+            if not is_utf8(value):
+                raise BadGroupingKey(
+                    f"the grouping key has a label named {quoted(name)} whose value is not utf8: {quoted(value)}"
+                )
+
+    @classmethod
+    def from_name(cls, name: str) -> "GroupingKey":
+        """Read a key back from its `name`."""
+        parts = [unquote(part, errors="surrogateescape") for part in name.split("/")]
+        return cls(tuple(sorted(zip(parts[::2], parts[1::2], strict=True))))
+
+    @classmethod
+    def from_path(cls, path: bytes) -> "GroupingKey":
+        """Read the percent-decoded path behind `/metrics/`.
+
+        Raises:
+            BadGroupingKey: in the original's words and order: job base64, label string, empty job.
+        """
+        kind, _, rest = path.decode(errors="surrogateescape").partition("/")
+        job, slash, labels = rest.partition("/")
+        if kind == JOB + BASE64_SUFFIX:
+            job = _decode_job(job)
+        found = _split_labels(slash + labels)
+        if not job:
+            raise BadGroupingKey("job name is required")
+        found[JOB] = job  # `job` again as a later label is overridden by the first
+        return cls(tuple(sorted(found.items())))
+
+
+def _percent(part: str) -> str:
+    return quote(part, safe="", errors="surrogateescape")
+
+
+def _split_labels(path: str) -> dict[str, str]:
+    """Split `/a/1/b/2` into labels; of a label that comes twice the last one wins."""
+    if path in ("", "/"):
+        return {}
+    parts = path[1:].split("/")
+    if len(parts) % 2:
+        raise BadGroupingKey(f"odd number of components in label string {quoted(path)}")
+    return dict(map(_label, parts[::2], parts[1::2]))
+
+
+def _label(name: str, value: str) -> tuple[str, str]:
+    encoded = name.endswith(BASE64_SUFFIX)
+    name = name.removesuffix(BASE64_SUFFIX)
+    if not is_label_name(name) or name.startswith(RESERVED_PREFIX):
+        raise BadGroupingKey(f"improper label name {quoted(name)}")
+    if not encoded:
+        return name, value
+    decoded, fault = decode_base64(value)
+    if fault is not None:
+        raise BadGroupingKey(
+            f"invalid base64 encoding for label {name}={quoted(value)}: illegal base64 data at input byte {fault}"
+        )
+    return name, decoded
+
+
+def _decode_job(job: str) -> str:
+    decoded, fault = decode_base64(job)
+    if fault is not None:
+        raise BadGroupingKey(
+            f"invalid base64 encoding in job name {quoted(decoded)}: illegal base64 data at input byte {fault}"
+        )
+    return decoded
+
+
+def decode_base64(text: str) -> tuple[str, int | None]:
+    """Decode base64url as Go does after the padding is cut off.
+
+    Returns:
+        What was decoded, and where the first fault stands (None: nowhere). Line ends are skipped, bits beyond the
+        last byte are ignored; with a fault, what came before its quantum of four is decoded.
+    """
+    digits = text.rstrip("=")
+    if _BASE64URL.fullmatch(digits) and len(digits) % 4 != 1:
+        return _decode_digits(digits), None
+    kept: list[str] = []
+    for position, digit in enumerate(digits):
+        if digit in "\r\n":
+            continue
+        if not _BASE64URL.fullmatch(digit):
+            return _decode_digits("".join(kept[: len(kept) // 4 * 4])), len(
+                digits[:position].encode(errors="surrogateescape")
+            )
+        kept.append(digit)
+    if len(kept) % 4 == 1:
+        return _decode_digits("".join(kept[:-1])), len(digits) - 1
+    return _decode_digits("".join(kept)), None
+
+
+def _decode_digits(digits: str) -> str:
+    padding = "=" * (-len(digits) % 4)
+    return base64.urlsafe_b64decode(digits + padding).decode(errors="surrogateescape")

@@ -1,0 +1,50 @@
+"""Where a series could stand twice: in groups whose keys have other label names.
+
+In: a pushed family, its grouping key, and the shapes of the other groups that hold the family.
+Out: the few groups that could hold one of its series, and by which text it would be known there.
+Never: needed for groups of one shape: the grouping labels override those of the body, so two such groups differ in
+a label of every series.
+
+A series in a group carries all labels of the group's key. So for a series and another shape there is exactly one
+group that could hold it too: the one whose key is the series' own labels under the names of that shape.
+"""
+
+from collections.abc import Iterable, Mapping
+from urllib.parse import unquote
+
+from pgw.model.consistency import SUFFIXES
+from pgw.model.family import Family
+from pgw.model.grouping import INSTANCE, GroupingKey
+from pgw.model.series import Series, notation
+
+
+def rivals(family: Family, key: GroupingKey, shapes: Iterable[str]) -> dict[str, set[str]]:
+    """Find the groups that could hold a series of the family too.
+
+    Returns:
+        Group name -> how the series in question read there (see `marks`).
+    """
+    found: dict[str, set[str]] = {}
+    shape_names = [tuple(map(unquote, shape.split(","))) for shape in shapes]
+    for metric in family.metrics:
+        labels = _labels(metric[0], key)
+        for names in shape_names:
+            if all(name in labels for name in names):
+                rival = GroupingKey(tuple((name, labels[name]) for name in names))
+                found.setdefault(rival.name, set()).add(_mark(family, metric[0], key))
+    return found
+
+
+def marks(text: str) -> set[str]:
+    """The series that a fragment holds, told from its sample lines: what stands before each value."""
+    return {line.rpartition(" ")[0] for line in text.split("\n")}
+
+
+def _mark(family: Family, series: Series, key: GroupingKey) -> str:
+    """How a metric of this series reads: every histogram and every summary has one line that counts."""
+    suffix = "_count" if family.type in SUFFIXES else ""
+    return notation(family.name + suffix, series.template(key) % key.values)
+
+
+def _labels(series: Series, key: GroupingKey) -> Mapping[str, str]:
+    return {INSTANCE: "", **dict(series.labels), **dict(key.labels)}

@@ -1,0 +1,1 @@
+"""Groups in Redis, atomically; the only room that knows Redis and msgpack."""

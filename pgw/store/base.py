@@ -1,0 +1,128 @@
+"""The store as the rooms above see it: what it promises, in words, and the values that go in and out.
+
+Every write is atomic, visible to every later read through any connection once it returns, and harmless to repeat.
+Every method raises StoreUnavailable when Redis is away, too slow or refuses, and StoreBusy when too much waits.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+from pgw.model.group import Fragment, Group
+from pgw.model.grouping import GroupingKey
+
+
+class Guard(NamedTuple):
+    """What a push was compared with before it was sent."""
+
+    shapes: Mapping[str, str]
+    """Family -> the other shapes whose groups were looked at, joined by blanks."""
+    witnesses: Mapping[str, str]
+    """Group -> the version it had when it was looked at; "" where it did not exist."""
+
+
+NO_GUARD = Guard({}, {})
+
+
+class Write(NamedTuple):
+    """One push, ready to be stored."""
+
+    key: GroupingKey
+    fragments: Sequence[Fragment]
+    signature: bytes
+    """16 bytes that say which series of which types these are: if the group was last written with the same
+    signature, it holds just these."""
+    checked: bool
+    guard: Guard = NO_GUARD
+
+
+class Feed(NamedTuple):
+    """How far a reader of the change feed has come."""
+
+    source: str = ""
+    """The server that was read, by its run id and replication id."""
+    epoch: str = ""
+    version: int = 0
+
+
+class Changes(NamedTuple):
+    """What happened since a point of the feed."""
+
+    feed: Feed
+    """Where the reader is once it has read the changed groups."""
+    everything: bool
+    """The answer is about all groups: those not among `changed` are gone."""
+    changed: Sequence[str]
+    deleted: Sequence[str]
+    telemetry: Mapping[str, float]
+    """The gateway's own counters, summed over all workers and replicas."""
+    now: int
+    """Unix time in seconds, by the clock of Redis."""
+
+
+class Copy(NamedTuple):
+    """One family of one group, and the version of that group."""
+
+    version: str
+    fragment: Fragment | None
+
+
+class Store(Protocol):
+    """Groups, kept in one place for all workers of all replicas."""
+
+    async def push(self, write: Write) -> Mapping[str, str]:
+        """Put the families into the group beside those it has; a family of the same name is replaced whole.
+
+        Returns:
+            Nothing if it was stored; else what it has to be compared with before it may be: family -> shapes of
+            the other groups that hold the family, joined by blanks.
+
+        Raises:
+            InconsistentPush: a type or a name clashes with other groups. The group's failure time is set.
+            BadGroupingKey: the group cannot stand beside the one that its push times would collide with.
+        """
+        ...
+
+    async def replace(self, write: Write) -> Mapping[str, str]:
+        """Let the group hold these families and no others; its failure time stays. Otherwise as `push`."""
+        ...
+
+    async def fail(self, key: GroupingKey) -> None:
+        """Note that a push to the group failed; the group is made if it does not exist."""
+        ...
+
+    async def delete(self, key: GroupingKey) -> bool:
+        """Remove the group; tell whether there was one."""
+        ...
+
+    async def changes(self, feed: Feed) -> Changes:
+        """Tell what has changed; includes every write that was answered before the call."""
+        ...
+
+    async def groups(self, names: Sequence[str]) -> list[Group | None]:
+        """Read groups by name, each as a whole; None for one that does not exist."""
+        ...
+
+    async def copies(self, wanted: Sequence[tuple[str, str]]) -> list[Copy]:
+        """Read single families, each by group name and family name."""
+        ...
+
+    async def names(self) -> list[str]:
+        """The names of all groups, sorted."""
+        ...
+
+    async def count(self, amounts: Mapping[str, float], expired: Sequence[str]) -> None:
+        """Add to the gateway's own counters, and drop those that are of no more use."""
+        ...
+
+    @property
+    def waiting(self) -> int:
+        """How many writes of this worker wait for their turn."""
+        ...
+
+    async def ping(self) -> None:
+        """Return if the store answers."""
+        ...
+
+    async def close(self) -> None:
+        """Finish what waits and let go of the connections."""
+        ...

@@ -1,0 +1,66 @@
+r"""Groups to and from the bytes of their Redis hash.
+
+In: fragments and grouping keys; or the fields and values of a group's hash.
+Out: bytes; or a Group.
+Never: leaves a value half-read: anything unexpected is a CorruptGroup.
+
+A family's field is a stream of two msgpack objects: the time of the push that wrote it (16 digits, microseconds
+since 1970, written by the script) and the array [type, flags, help or nil, sample lines]. The header, in the
+field "", is the array [push time, failure time, deadline, signature, {label: value}]. Times are text of one
+length, so that the scripts build and read the header by position and redis-cli shows it to a person.
+"""
+
+from collections.abc import Sequence
+from typing import cast
+
+import msgpack
+
+from pgw.errors import CorruptGroup
+from pgw.model.family import Type
+from pgw.model.group import Fragment, Group
+from pgw.model.grouping import GroupingKey, Labels
+
+HEADER_FIELD = b""
+UNCHECKED = 1
+"""Flag: pushed with the consistency check off."""
+
+_UTF8 = {"errors": "surrogateescape"}
+
+
+def encode_fragment(fragment: Fragment) -> bytes:
+    """Encode all of a fragment but its name and its time."""
+    flags = UNCHECKED if fragment.unchecked else 0
+    return cast("bytes", msgpack.packb([int(fragment.type), flags, fragment.help, fragment.text]))
+
+
+def decode_fragment(name: str, value: bytes) -> Fragment:
+    """Decode the value of a family's field."""
+    try:
+        stream = msgpack.Unpacker(max_buffer_size=0)
+        stream.feed(value)
+        pushed_at, (kind, flags, text_help, text) = stream
+        return Fragment(name, Type(kind), text_help, text, bool(flags & UNCHECKED), int(pushed_at))
+    except (ValueError, TypeError, msgpack.UnpackException) as error:
+        raise CorruptGroup(name, str(error)) from error
+
+
+def encode_labels(labels: Labels) -> bytes:
+    """Encode the grouping labels, the last part of a header."""
+    return cast("bytes", msgpack.packb(dict(labels), unicode_errors=_UTF8["errors"]))
+
+
+def decode_group(name: str, fields: Sequence[bytes]) -> Group | None:
+    """Decode the reply to HGETALL; None for an empty one, which is a group that does not exist."""
+    if not fields:
+        return None
+    values = dict(zip(fields[::2], fields[1::2], strict=True))
+    try:
+        pushed_at, failed_at, _deadline, _signature, labels = msgpack.unpackb(values.pop(HEADER_FIELD))
+        key = GroupingKey(tuple(sorted(labels.items())))
+        return Group(key, int(pushed_at), int(failed_at), _fragments(values))
+    except (KeyError, ValueError, TypeError, AttributeError, msgpack.UnpackException) as error:
+        raise CorruptGroup(name, f"{type(error).__name__}: {error}") from error
+
+
+def _fragments(values: dict[bytes, bytes]) -> tuple[Fragment, ...]:
+    return tuple(decode_fragment(field.decode(), value) for field, value in sorted(values.items()))

@@ -1,0 +1,31 @@
+"""Every key in Redis, its type and what it holds, on one page.
+
+In: the prefix of a deployment and the number of a shard.
+Out: key names, all with the hash tag `{<prefix>:<shard>}`: one tag is one slot, so one script may touch them all.
+Never: touches Redis.
+Follows: section 4 of the design; docs in ARCHITECTURE.md.
+"""
+
+
+class Keys:
+    """The keys of one shard."""
+
+    def __init__(self, prefix: str, shard: int = 0) -> None:
+        tag = f"{{{prefix}:{shard}}}"
+        self.changes = f"{tag}:changes"
+        """zset: group name -> version of its last change. Its members are the groups there are."""
+        self.tombstones = f"{tag}:tombstones"
+        """zset: group name -> version of its deletion; the member "" -> the version up to which it was trimmed."""
+        self.families = f"{tag}:families"
+        """hash: family -> how many groups hold it, by type and shape: `1 instance,job=12;1 job=3`."""
+        self.version = f"{tag}:version"
+        """string: counts the changes."""
+        self.epoch = f"{tag}:epoch"
+        """string: a random name of this store; another one means another store under the same keys."""
+        self.telemetry = f"{tag}:telemetry"
+        """hash: the gateway's own counters, summed over all workers and replicas."""
+        self._group = f"{tag}:group:"
+
+    def group(self, name: str) -> str:
+        """hash: family -> what the group holds of it (codec.py); the field "" -> the header of the group."""
+        return self._group + name

@@ -1,0 +1,25 @@
+-- header: the header of a group, the value of its field "". Included by the scripts that change groups.
+--   msgpack [push time, failure time, deadline, signature, labels]; the times are 16 digits, microseconds since
+--   1970, zeros for never; the signature is 16 bytes; the labels come packed from the worker and are not looked at.
+local NEVER = '0000000000000000'
+local UNKNOWN = string.rep('\0', 16)  -- the signature of a group whose series nobody has counted as a whole
+
+local function clock()
+  local now = redis.call('TIME')
+  return now[1] .. string.format('%06d', tonumber(now[2]))
+end
+
+local function header_of(pushed, failed, signature, labels)
+  return '\149\176' .. pushed .. '\176' .. failed .. '\176' .. NEVER .. '\196\016' .. signature .. labels
+end
+
+local function push_time(header) return header and header:sub(3, 18) or NEVER end
+local function failure_time(header) return header and header:sub(20, 35) or NEVER end
+local function signature_of(header) return header and header:sub(55, 70) or UNKNOWN end
+
+-- The version of this change. The first change of a store gives it its random name.
+local function next_version(version_key, epoch_key, epoch)
+  local version = redis.call('INCR', version_key)
+  if version == 1 then redis.call('SET', epoch_key, epoch) end
+  return version
+end

@@ -1,0 +1,242 @@
+-- push: apply a batch of pushes, each all or nothing, each with a verdict of its own.
+--   KEYS[1] changes     zset    group -> version of its last change
+--   KEYS[2] tombstones  zset    group -> version of its deletion
+--   KEYS[3] families    hash    the index, see index.lua
+--   KEYS[4] version     string
+--   KEYS[5] epoch       string
+--   KEYS[5+i]           hash    the group of push i
+--   ARGV[1] a random name, taken if the store has none yet
+--   ARGV then for each push: group name, "merge" or "replace", "checked" or "unchecked", shape, name of the twin
+--     group or "", packed labels, signature (16 bytes),
+--     number of families, then for each: name, packed fragment,
+--     number of guards, then for each: family, the other shapes it was compared with (joined by " "),
+--     number of witnesses, then for each: group, the version it had when it was compared ("" if it did not exist)
+--   returns for each push: "" done, or an array: {"type", family, its type in other groups},
+--     {"suffix", family, the histogram or summary it collides with, its type}, {"twin"},
+--     {"look", family, other shapes, family, other shapes, ...}: compare with these and come again.
+--     A push refused for type or suffix leaves its time as the failure time; twin and look leave nothing.
+--   cost O(families pushed) for each; a replace that drops families: O(families of the group)
+-- include: header
+-- include: index
+
+local CHANGES, TOMBSTONES, FAMILIES, VERSION, EPOCH = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local COUNTER, GAUGE, SUMMARY, UNTYPED, HISTOGRAM, GAUGE_HISTOGRAM = 0, 1, 2, 3, 4, 5
+-- Which types take up a name with a suffix: x_count belongs to a summary or a histogram x, x_bucket to a histogram.
+local OWNERS = {
+  _count = {[SUMMARY] = true, [HISTOGRAM] = true, [GAUGE_HISTOGRAM] = true},
+  _sum = {[SUMMARY] = true, [HISTOGRAM] = true, [GAUGE_HISTOGRAM] = true},
+  _bucket = {[HISTOGRAM] = true, [GAUGE_HISTOGRAM] = true},
+}
+
+local position = 1
+local function take()
+  position = position + 1
+  return ARGV[position]
+end
+
+local function take_pairs(into)
+  for _ = 1, tonumber(take()) do
+    local name = take()
+    into[name] = take()
+  end
+  return into
+end
+
+local function read_push(i)
+  local push = {key = KEYS[5 + i], names = {}, blobs = {}}
+  push.group, push.mode, push.checked = take(), take(), take() == 'checked'
+  push.shape, push.twin = take(), take()
+  push.labels, push.signature = take(), take()
+  for f = 1, tonumber(take()) do push.names[f], push.blobs[f] = take(), take() end
+  push.guards, push.witnesses = take_pairs({}), take_pairs({})
+  return push
+end
+
+-- What the group holds of the families in question, as name -> type: all of them if they are to be replaced.
+local function held_types(push)
+  local held = {}
+  if push.mode == 'replace' then
+    local all = redis.call('HGETALL', push.key)
+    for i = 1, #all, 2 do
+      if all[i] ~= '' then held[all[i]] = type_of(all[i + 1]) end
+    end
+  else
+    local values = chunked('HMGET', push.key, push.names)
+    for i, name in ipairs(push.names) do held[name] = type_of(values[i]) end
+  end
+  return held
+end
+
+-- What the push changes in the index: names that it adds, takes away or gives another type.
+local function difference(push, held)
+  local changed, added, dropped, pushed = {}, {}, {}, {}
+  for i, name in ipairs(push.names) do
+    local kind = string.byte(push.blobs[i], 2)
+    pushed[name] = kind
+    if held[name] ~= kind then
+      changed[#changed + 1] = name
+      added[#added + 1] = name
+    end
+  end
+  for name in pairs(held) do
+    if not pushed[name] then
+      changed[#changed + 1] = name
+      dropped[#dropped + 1] = name
+    end
+  end
+  return {changed = changed, added = added, dropped = dropped, pushed = pushed}
+end
+
+local function relatives(name)
+  local found = {}
+  for suffix in pairs(OWNERS) do
+    found[#found + 1] = name .. suffix
+    if #name > #suffix and name:sub(-#suffix) == suffix then found[#found + 1] = name:sub(1, -#suffix - 1) end
+  end
+  return found
+end
+
+local function load_index(push, diff)
+  local names, known = {}, {}
+  local function add(name)
+    if not known[name] then
+      known[name] = true
+      names[#names + 1] = name
+    end
+  end
+  for _, name in ipairs(push.names) do add(name) end
+  for _, name in ipairs(diff.changed) do add(name) end
+  for _, name in ipairs(diff.added) do
+    for _, relative in ipairs(relatives(name)) do add(relative) end
+  end
+  return index_load(FAMILIES, names)
+end
+
+local function apply_difference(index, push, held, diff)
+  for _, name in ipairs(diff.changed) do
+    if held[name] then index_add(index[name], held[name], push.shape, -1) end
+    if diff.pushed[name] then index_add(index[name], diff.pushed[name], push.shape, 1) end
+  end
+end
+
+local function stored_type(entries, types)
+  for entry in pairs(entries or {}) do
+    local kind = tonumber(entry:match('^%d+'))
+    if not types or types[kind] then return kind end
+  end
+end
+
+local function type_clash(index, push, diff)
+  for _, name in ipairs(push.names) do
+    for entry in pairs(index[name]) do
+      local kind = tonumber(entry:match('^%d+'))
+      if kind ~= diff.pushed[name] then return {'type', name, tostring(kind)} end
+    end
+  end
+end
+
+local function suffix_clash(index, diff)
+  for _, name in ipairs(diff.added) do
+    for suffix, owners in pairs(OWNERS) do
+      local longer, shorter = name .. suffix, name:sub(1, -#suffix - 1)
+      if owners[diff.pushed[name]] and stored_type(index[longer]) then
+        return {'suffix', longer, name, tostring(diff.pushed[name])}
+      end
+      local owner = name == shorter .. suffix and stored_type(index[shorter], owners)
+      if owner then return {'suffix', name, shorter, tostring(owner)} end
+    end
+  end
+end
+
+-- Families that live in groups of other shapes, where a series could stand twice: was it looked at, and is what
+-- was looked at still there? Groups of one shape cannot hold the same series, so most pushes pass at once.
+local function unseen_shapes(index, push)
+  local look = {}
+  for _, name in ipairs(push.names) do
+    local others, missing = {}, false
+    for entry in pairs(index[name]) do
+      local shape = entry:match(' (.*)$')
+      if shape ~= push.shape then
+        others[#others + 1] = shape
+        missing = missing or not (' ' .. (push.guards[name] or '') .. ' '):find(' ' .. shape .. ' ', 1, true)
+      end
+    end
+    if missing then
+      look[#look + 1] = name
+      look[#look + 1] = table.concat(others, ' ')
+    end
+  end
+  return look
+end
+
+local function witnesses_moved(push)
+  for group, version in pairs(push.witnesses) do
+    if (redis.call('ZSCORE', CHANGES, group) or '') ~= version then return true end
+  end
+end
+
+local function write(push, header, signature, version, now)
+  local fields = {'', header_of(now, failure_time(header), signature, push.labels)}
+  for i, name in ipairs(push.names) do
+    fields[2 * i + 1] = name
+    fields[2 * i + 2] = '\176' .. now .. push.blobs[i]
+  end
+  chunked('HSET', push.key, fields)
+  redis.call('ZADD', CHANGES, version, push.group)
+  if not header then redis.call('ZREM', TOMBSTONES, push.group) end
+end
+
+local function refuse(push, header, version, now)
+  redis.call('HSET', push.key, '', header_of(push_time(header), now, signature_of(header), push.labels))
+  redis.call('ZADD', CHANGES, version, push.group)
+  if not header then redis.call('ZREM', TOMBSTONES, push.group) end
+end
+
+-- The signature says which series a group holds as a whole; a merge that leaves others in place does not know.
+local function signature_after(push, header, held)
+  if push.mode == 'replace' or not header then return push.signature end
+  if #push.names == 0 then return signature_of(header) end
+  local kept = redis.call('HLEN', push.key) - 1
+  for _ in pairs(held) do kept = kept - 1 end
+  return kept == 0 and push.signature or UNKNOWN
+end
+
+local function apply(push, version, now)
+  local header = redis.call('HGET', push.key, '')
+  if header and signature_of(header) == push.signature and #push.names > 0 then
+    write(push, header, push.signature, version, now)  -- the same series again: nothing to check, nothing to index
+    return ''
+  end
+  if not header and push.twin ~= '' and redis.call('ZSCORE', CHANGES, push.twin) then return {'twin'} end
+  local held = held_types(push)
+  local diff = difference(push, held)
+  local index = load_index(push, diff)
+  apply_difference(index, push, held, diff)
+  if push.checked then
+    local clash = type_clash(index, push, diff) or suffix_clash(index, diff)
+    if clash then
+      refuse(push, header, version, now)
+      return clash
+    end
+    local look = unseen_shapes(index, push)
+    if #look == 0 and witnesses_moved(push) then
+      for name, shapes in pairs(push.guards) do
+        look[#look + 1] = name
+        look[#look + 1] = shapes
+      end
+    end
+    if #look > 0 then
+      table.insert(look, 1, 'look')
+      return look
+    end
+  end
+  local signature = signature_after(push, header, held)
+  if #diff.changed > 0 then index_save(FAMILIES, index, diff.changed) end
+  chunked('HDEL', push.key, diff.dropped)
+  write(push, header, signature, version, now)
+  return ''
+end
+
+local now, version, verdicts = clock(), next_version(VERSION, EPOCH, ARGV[1]), {}
+for i = 1, #KEYS - 5 do verdicts[i] = apply(read_push(i), version, now) end
+return verdicts

@@ -1,0 +1,33 @@
+"""The Lua scripts: one file per operation in `lua/`, loaded once, called by their SHA-1.
+
+In: the name of an operation.
+Out: Script, with the source and the digest by which EVALSHA knows it.
+Never: registers anything in Redis; the link does that when Redis answers NOSCRIPT.
+
+A line `-- include: name` stands for the text of `lua/name.lua`, pieces that several operations share.
+"""
+
+import hashlib
+import re
+from importlib.resources import files
+from typing import NamedTuple
+
+_INCLUDE = re.compile(r"^-- include: (\w+)$", re.MULTILINE)
+
+
+class Script(NamedTuple):
+    """One operation."""
+
+    name: str
+    source: str
+    sha: str
+
+
+def load(name: str) -> Script:
+    """Read the script of an operation, with its includes."""
+    source = _INCLUDE.sub(lambda found: _read(found[1]), _read(name))
+    return Script(name, source, hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest())
+
+
+def _read(name: str) -> str:
+    return files(__package__).joinpath("lua", f"{name}.lua").read_text(encoding="utf-8")

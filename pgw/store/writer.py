@@ -1,0 +1,134 @@
+"""Writes of one worker, gathered while the one before is on its way.
+
+In: pushes and other calls, from many requests at once.
+Out: the reply to each.
+Never: waits for more to come. An idle writer sends at once; while a round trip is in flight the next batch
+gathers, and goes out as soon as the answer is there. The order of arrival is the order in Redis.
+
+Neighbouring pushes travel in one call of one script, which applies each for itself. When Redis fails, all that
+waits fails with it: whoever waits has waited as long as those in flight.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
+from typing import NamedTuple
+
+from pgw.errors import StoreBusy, StoreError, StoreUnavailable
+from pgw.store.link import Argument, Call, Link, Reply
+
+BATCH_PUSHES = 64
+"""Pushes in one script call: at about 10 µs each the script holds Redis for less than a millisecond."""
+BATCH_BYTES = 1 << 20
+"""Bytes in one batch: about what Redis reads in a millisecond. A larger push goes alone."""
+WAITING_PUSHES = 4096
+"""Writes that may wait: what one worker gets done in a second, the default time after which a push is given up."""
+WAITING_BYTES = 64 << 20
+"""Bytes that may wait, so that a flood of large pushes cannot take all memory; one push of any size may wait alone."""
+
+
+class Part(NamedTuple):
+    """One push, as its part of a batch."""
+
+    key: str
+    arguments: Sequence[Argument]
+    size: int
+
+
+class _Waiting(NamedTuple):
+    write: Part | Call
+    size: int
+    reply: "asyncio.Future[Reply]"
+
+
+class Writer:
+    """The one way from a worker into Redis."""
+
+    def __init__(self, link: Link, batch: Callable[[Sequence[Part]], Call]) -> None:
+        self._link = link
+        self._batch = batch
+        self._waiting: deque[_Waiting] = deque()
+        self._waiting_bytes = 0
+        self._sending: asyncio.Task[None] | None = None
+
+    @property
+    def waiting(self) -> int:
+        """How many writes wait for their turn."""
+        return len(self._waiting)
+
+    async def write(self, write: Part | Call) -> Reply:
+        """Send a write when its turn comes and return its reply.
+
+        Raises:
+            StoreBusy: too much waits already.
+            StoreUnavailable: as Link.call.
+        """
+        size = write.size if isinstance(write, Part) else 0
+        if len(self._waiting) >= WAITING_PUSHES or (self._waiting and self._waiting_bytes + size > WAITING_BYTES):
+            raise StoreBusy(len(self._waiting))
+        reply: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Waiting(write, size, reply))
+        self._waiting_bytes += size
+        if self._sending is None:
+            self._sending = asyncio.create_task(self._send_all())
+        return await reply
+
+    async def close(self) -> None:
+        """Send what waits, then let go of the connection."""
+        if self._sending is not None:
+            await self._sending
+        await self._link.close()
+
+    async def _send_all(self) -> None:
+        try:
+            while self._waiting:
+                await self._send(list(self._take()))
+        finally:
+            self._sending = None
+
+    def _take(self) -> Iterator[_Waiting]:
+        size = 0
+        for taken in range(BATCH_PUSHES):
+            if not self._waiting or (taken and size + self._waiting[0].size > BATCH_BYTES):
+                return
+            waiting = self._waiting.popleft()
+            self._waiting_bytes -= waiting.size
+            size += waiting.size
+            yield waiting
+
+    async def _send(self, batch: list[_Waiting]) -> None:
+        runs = [(kind, list(run)) for kind, run in groupby(batch, key=_is_part)]
+        calls = [call for is_part, run in runs for call in self._calls(run, is_part=is_part)]
+        try:
+            replies = await self._link.call(*calls)
+        except StoreError as error:
+            _fail([*batch, *self._waiting], str(error))
+            self._waiting.clear()
+            self._waiting_bytes = 0
+            return
+        _answer(runs, iter(replies))
+
+    def _calls(self, run: list[_Waiting], *, is_part: bool) -> list[Call]:
+        if is_part:
+            return [self._batch([waiting.write for waiting in run if isinstance(waiting.write, Part)])]
+        return [waiting.write for waiting in run if isinstance(waiting.write, Call)]
+
+
+def _is_part(waiting: _Waiting) -> bool:
+    return isinstance(waiting.write, Part)
+
+
+def _answer(runs: list[tuple[bool, list[_Waiting]]], replies: Iterator[Reply]) -> None:
+    """Hand each write its reply: a run of pushes shares one, every other call has its own."""
+    for is_part, run in runs:
+        each = next(replies) if is_part else [next(replies) for _ in run]
+        for waiting, reply in zip(run, each, strict=True):
+            if not waiting.reply.done():  # the client may have gone
+                waiting.reply.set_result(reply)
+
+
+def _fail(batch: list[_Waiting], reason: str) -> None:
+    for waiting in batch:
+        if not waiting.reply.done():
+            waiting.reply.set_exception(StoreUnavailable(reason))

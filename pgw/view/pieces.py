@@ -1,0 +1,163 @@
+"""The page as a sorted row of pieces, each a few tens of kilobytes of neighbouring fragments.
+
+In: texts, each at its place: a family and a group.
+Out: the pieces in order; those that have changed have lost their compressed segment.
+Never: touches a piece that no change falls into.
+
+A piece is about as large as deflate's window (32 KiB): smaller ones compress worse, larger ones are more work to
+redo when one group in them changes.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
+
+from pgw.view.deflate import Segment
+
+Place = tuple[str, str]
+"""A family and a group; the group "" is the head of the family, and sorts before all others."""
+
+FULL = 64 << 10
+"""Bytes at which a piece is divided: the halves are about 32 KiB."""
+SPARSE = 8 << 10
+"""Bytes under which a piece joins its neighbour."""
+
+
+class Piece:
+    """Neighbouring texts and what they look like compressed."""
+
+    __slots__ = ("places", "segment", "size", "texts")
+
+    def __init__(self, places: list[Place], texts: list[bytes]) -> None:
+        self.places = places
+        self.texts = texts
+        self.size = sum(map(len, texts))
+        self.segment: Segment | None = None
+
+    def text(self) -> bytes:
+        """The texts, joined."""
+        return b"".join(self.texts)
+
+    def get(self, place: Place) -> bytes | None:
+        """What stands at `place`."""
+        position = bisect_left(self.places, place)
+        return self.texts[position] if self._holds(position, place) else None
+
+    def put(self, place: Place, text: bytes) -> bool:
+        """Let `text` stand at `place`; tell whether that changed anything."""
+        position = bisect_left(self.places, place)
+        if self._holds(position, place):
+            if self.texts[position] == text:
+                return False
+            self.size -= len(self.texts[position])
+            self.texts[position] = text
+        else:
+            self.places.insert(position, place)
+            self.texts.insert(position, text)
+        self.size += len(text)
+        self.segment = None
+        return True
+
+    def drop(self, place: Place) -> bool:
+        """Let nothing stand at `place`; tell whether that changed anything."""
+        position = bisect_left(self.places, place)
+        if not self._holds(position, place):
+            return False
+        del self.places[position]
+        self.size -= len(self.texts.pop(position))
+        self.segment = None
+        return True
+
+    def _holds(self, position: int, place: Place) -> bool:
+        return position < len(self.places) and self.places[position] == place
+
+
+class Pieces:
+    """All texts of a page in the order of their places."""
+
+    def __init__(self) -> None:
+        self._pieces: list[Piece] = []
+        self._firsts: list[Place] = []
+        self.revision = 0
+        """Grows with every change."""
+
+    def __iter__(self) -> Iterator[Piece]:
+        return iter(self._pieces)
+
+    def __len__(self) -> int:
+        return len(self._pieces)
+
+    def put(self, place: Place, text: bytes) -> None:
+        """Let `text` stand at `place`; the same text again changes nothing."""
+        if not self._pieces:
+            self._pieces, self._firsts = [Piece([], [])], [place]
+        number = self._find(place)
+        piece = self._pieces[number]
+        if not piece.put(place, text):
+            return
+        self.revision += 1
+        self._firsts[number] = piece.places[0]
+        if piece.size > FULL and len(piece.texts) > 1:
+            self._divide(number)
+
+    def drop(self, place: Place) -> None:
+        """Let nothing stand at `place`."""
+        if not self._pieces:
+            return
+        number = self._find(place)
+        piece = self._pieces[number]
+        if not piece.drop(place):
+            return
+        self.revision += 1
+        if not piece.places:
+            self._remove(number)
+            return
+        self._firsts[number] = piece.places[0]
+        if piece.size < SPARSE:
+            self._join(number)
+
+    def get(self, place: Place) -> bytes | None:
+        """What stands at `place`."""
+        return self._pieces[self._find(place)].get(place) if self._pieces else None
+
+    def texts(self, family: str) -> Iterator[tuple[str, bytes]]:
+        """The groups that hold a family, and what stands there; the head is not among them."""
+        if not self._pieces:
+            return
+        for number in range(self._find((family, "")), len(self._pieces)):
+            piece = self._pieces[number]
+            for place, text in zip(piece.places, piece.texts, strict=True):
+                if place[0] > family:
+                    return
+                if place[0] == family and place[1]:
+                    yield place[1], text
+
+    def _find(self, place: Place) -> int:
+        return max(bisect_right(self._firsts, place) - 1, 0)
+
+    def _insert(self, number: int, piece: Piece) -> None:
+        self._pieces.insert(number, piece)
+        self._firsts.insert(number, piece.places[0])
+
+    def _remove(self, number: int) -> None:
+        del self._pieces[number]
+        del self._firsts[number]
+
+    def _divide(self, number: int) -> None:
+        piece, size, middle = self._pieces[number], 0, 0
+        while size < piece.size // 2 and middle < len(piece.texts) - 1:
+            size += len(piece.texts[middle])
+            middle += 1
+        self._remove(number)
+        self._insert(number, Piece(piece.places[middle:], piece.texts[middle:]))
+        self._insert(number, Piece(piece.places[:middle], piece.texts[:middle]))
+
+    def _join(self, number: int) -> None:
+        """Join a sparse piece with the neighbour behind it (or before it), if the two fit."""
+        number = min(number, len(self._pieces) - 2)
+        if number < 0:
+            return
+        left, right = self._pieces[number : number + 2]
+        if left.size + right.size <= FULL:
+            self._remove(number + 1)
+            self._remove(number)
+            self._insert(number, Piece(left.places + right.places, left.texts + right.texts))

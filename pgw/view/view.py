@@ -1,0 +1,171 @@
+"""The view: all groups as a scrape shows them, kept in order and changed group by group.
+
+In: groups as they are read from the store, and the gateway's own families.
+Out: pieces of a page, of which only those change that a changed group is in.
+Never: does I/O, parses samples, or fails because of what was pushed.
+Follows: section 7 of the design. Families are sorted by name; within one, groups by name and samples as pushed.
+
+Changes are taken in with `put`, `drop` and `show_own`; `settle` then brings heads and clashes in order.
+"""
+
+from collections.abc import Callable, Iterable, KeysView, Sequence
+from typing import NamedTuple
+
+from pgw.model.family import Type
+from pgw.model.group import Fragment
+from pgw.view.contest import Contender, Settled, related, settle
+from pgw.view.heads import Head, Vote
+from pgw.view.pieces import Pieces, Place
+
+HEAD = ""
+"""The group under which the head of a family stands."""
+NEWEST = 1 << 62
+"""When the gateway's own families were pushed: after every group."""
+
+
+class _Held(NamedTuple):
+    pushed_at: int
+    votes: dict[str, Vote]
+    """Family -> what the group says of it."""
+
+
+class View:
+    """What a scrape shows."""
+
+    def __init__(self, write_head: Callable[[str, Type, str | None], str]) -> None:
+        self._write_head = write_head
+        self.pieces = Pieces()
+        self._groups: dict[str, _Held] = {}
+        self._heads: dict[str, Head] = {}
+        self._own: dict[str, Fragment] = {}
+        self._touched: set[str] = set()
+        self._hidden: dict[str, dict[Place, bytes]] = {}
+        """Family -> the texts of which something is not shown, as they were pushed."""
+
+    def names(self) -> KeysView[str]:
+        """The names of the groups."""
+        return self._groups.keys()
+
+    def families(self) -> KeysView[str]:
+        """The names of the families, own ones and those without samples included."""
+        return self._heads.keys()
+
+    @property
+    def hidden_samples(self) -> int:
+        """How many sample lines are not shown, because a newer push that nobody checked is in their way."""
+        return sum(
+            text.count(b"\n") - (self.pieces.get(place) or b"").count(b"\n")
+            for texts in self._hidden.values()
+            for place, text in texts.items()
+        )
+
+    def put(self, name: str, pushed_at: int, fragments: Sequence[Fragment]) -> None:
+        """Show a group as it is now."""
+        before = self._groups.get(name)
+        votes = before.votes if before else {}
+        now = {fragment.name: self._put_fragment(name, fragment, votes.get(fragment.name)) for fragment in fragments}
+        for family in votes.keys() - now.keys():
+            self._drop_fragment(name, family, votes[family])
+        self._groups[name] = _Held(pushed_at, now)
+
+    def drop(self, name: str) -> None:
+        """Show a group no longer."""
+        held = self._groups.pop(name, None)
+        if held is not None:
+            for family, vote in held.votes.items():
+                self._drop_fragment(name, family, vote)
+
+    def show_own(self, fragments: Iterable[Fragment]) -> None:
+        """Show the gateway's own families; their samples stand before those of any group."""
+        now = {fragment.name: fragment for fragment in fragments}
+        for family in self._own.keys() | now.keys():
+            if now.get(family) != self._own.get(family):
+                own = now.get(family)
+                self._head(family).own = own and Vote(own.type, own.help, unchecked=False, silent=False)
+                self._touched.add(family)
+        self._own = now
+
+    def settle(self) -> None:
+        """Bring the heads in order, and what clashes; call it after changes, before pieces are read."""
+        contested = self._contested()
+        settled = settle(self._contenders(contested)) if contested else Settled({}, {})
+        self._show_settled(contested, settled)
+        for family in self._touched | contested:
+            self._show_head(family, settled.types.get(family), shown=family not in contested or family in settled.types)
+        self._touched.clear()
+
+    def _head(self, family: str) -> Head:
+        head = self._heads.get(family)
+        if head is None:
+            head = self._heads[family] = Head()
+        return head
+
+    def _put_fragment(self, name: str, fragment: Fragment, before: Vote | None) -> Vote:
+        vote = Vote(fragment.type, fragment.help, fragment.unchecked, silent=not fragment.text)
+        family = fragment.name
+        if family in self._hidden or vote.unchecked:
+            self._touched.add(family)
+            self._hidden.get(family, {}).pop((family, name), None)
+        self.pieces.put((family, name), fragment.text)
+        if before is not None:
+            if vote == before:
+                return before
+            self._heads[family].remove(before)
+        self._touched.add(family)
+        return self._head(family).add(vote)
+
+    def _drop_fragment(self, name: str, family: str, vote: Vote) -> None:
+        self._touched.add(family)
+        self._hidden.get(family, {}).pop((family, name), None)
+        self.pieces.drop((family, name))
+        self._heads[family].remove(vote)
+
+    def _show_head(self, family: str, kind: Type | None, *, shown: bool) -> None:
+        head = self._heads.get(family)
+        if not head:
+            self._heads.pop(family, None)
+        if not head or head.silent or not shown:
+            self.pieces.drop((family, HEAD))
+            return
+        vote = head.winner()
+        text = self._write_head(family, vote.type if kind is None else kind, vote.help).encode()
+        own = self._own.get(family)
+        self.pieces.put((family, HEAD), text + own.text if own else text)
+
+    def _contested(self) -> set[str]:
+        """The families among those touched in which something pushed without a check may clash, or did so far."""
+        found: set[str] = set()
+        for family in self._touched:
+            cluster = self._cluster(family)
+            if any(name in self._hidden or self._heads[name].contested for name in cluster):
+                found |= cluster
+        return found
+
+    def _cluster(self, family: str) -> set[str]:
+        """The families that can clash with one, also by way of another."""
+        cluster, fresh = {family} & self._heads.keys(), {family}
+        while fresh:
+            fresh = {name for each in fresh for name in related(each)} & self._heads.keys() - cluster
+            cluster |= fresh
+        return cluster
+
+    def _contenders(self, families: Iterable[str]) -> Iterable[Contender]:
+        for family in families:
+            hidden = self._hidden.get(family, {})
+            for name, text in self.pieces.texts(family):
+                held = self._groups[name]
+                original = hidden.get((family, name), text)
+                yield Contender(held.pushed_at, (family, name), held.votes[family].type, original)
+            own = self._own.get(family)
+            if own is not None:
+                yield Contender(NEWEST, (family, HEAD), own.type, own.text)
+
+    def _show_settled(self, families: Iterable[str], settled: Settled) -> None:
+        before = {place: text for family in families for place, text in self._hidden.pop(family, {}).items()}
+        for place, text in settled.texts.items():
+            if place[1] == HEAD:
+                continue
+            original = before.get(place) or self.pieces.get(place) or b""
+            if text != original:
+                self._hidden.setdefault(place[0], {})[place] = original
+            self.pieces.put(place, text)

@@ -1,0 +1,79 @@
+"""The body of a push: received, decompressed, and never larger than it may be.
+
+In: a request.
+Out: the bytes of its body.
+Never: holds more than the limit (and one chunk) in memory, whatever a small compressed body would unpack to.
+Follows: section 2.1 of the behaviour page for Content-Encoding: gzip in any case, several members, unknown
+encodings ignored; the words of Go's compress/gzip in the errors.
+"""
+
+import zlib
+
+import falcon.asgi
+
+from pgw.errors import BadBody, BodyTooLarge
+
+_GZIP_OR_NOT_AT_ALL = zlib.MAX_WBITS | 16
+_MAGIC = b"\x1f\x8b"
+
+
+async def read_body(request: falcon.asgi.Request, limit: int) -> bytes:
+    """Receive the body of a request.
+
+    Raises:
+        BodyTooLarge: it is longer than `limit` bytes, as sent or decompressed.
+        BadBody: it is not the gzip that it claims to be.
+    """
+    body = await _receive(request, limit)
+    encoding = request.get_header("Content-Encoding")
+    if encoding is not None and encoding.strip().lower() == "gzip":
+        return gunzip(body, limit)
+    return body
+
+
+async def _receive(request: falcon.asgi.Request, limit: int) -> bytes:
+    if (request.content_length or 0) > limit:
+        raise BodyTooLarge(limit)
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in request.stream:
+        size += len(chunk)
+        if size > limit:
+            raise BodyTooLarge(limit)
+        chunks.append(chunk)
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+def gunzip(body: bytes, limit: int) -> bytes:
+    """Decompress all members of a gzip body, to at most `limit` bytes."""
+    if not body:
+        raise BadBody("EOF")
+    texts: list[bytes] = []
+    size = 0
+    while body:
+        member = zlib.decompressobj(_GZIP_OR_NOT_AT_ALL)
+        texts.append(_inflate(member, body, limit - size))
+        size += len(texts[-1])
+        if not member.eof:
+            raise BodyTooLarge(limit) if member.unconsumed_tail else BadBody("unexpected EOF")
+        body = member.unused_data
+    return b"".join(texts)
+
+
+def _inflate(member: "zlib._Decompress", body: bytes, room: int) -> bytes:
+    try:
+        # One byte more than there is room for tells a body that fits from one that does not.
+        text = member.decompress(body, room + 1)
+    except zlib.error as error:
+        raise BadBody(_go_words(str(error), body)) from error
+    if len(text) > room:
+        raise BodyTooLarge(room)
+    return text
+
+
+def _go_words(reason: str, body: bytes) -> str:
+    if "header" in reason or not body.startswith(_MAGIC):
+        return "gzip: invalid header"
+    if "data check" in reason or "length check" in reason:
+        return "gzip: invalid checksum"
+    return f"gzip: corrupt input ({reason})"

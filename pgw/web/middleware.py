@@ -1,0 +1,70 @@
+"""Counts and times requests, and ties the life of a worker to that of its server.
+
+In: every request and its answer; the start and the end of the worker.
+Out: counts in the tally, under the names of handlers that the responders have set.
+Never: counts scrapes, or paths that lead nowhere; the original does not either.
+"""
+
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import falcon.asgi
+
+from pgw.telemetry.shared import Tally
+
+PUSH = "push"
+
+
+class Counting:
+    """Counts the answers of the handlers."""
+
+    def __init__(self, tally: Tally) -> None:
+        self._tally = tally
+
+    async def process_request(self, request: falcon.asgi.Request, _response: falcon.asgi.Response) -> None:
+        """Note when the request came."""
+        request.context.handler = ""
+        request.context.started = time.perf_counter()
+
+    async def process_response(
+        self,
+        request: falcon.asgi.Request,
+        response: falcon.asgi.Response,
+        _resource: object,
+        _request_succeeded: bool,  # noqa: FBT001  Falcon's signature
+    ) -> None:
+        """Count the answer."""
+        handler, method = request.context.handler, request.method
+        if not handler:
+            return
+        self._tally.count_request(code=response.status_code, handler=handler, method=method)
+        if handler == PUSH:
+            duration = time.perf_counter() - request.context.started
+            self._tally.observe_push(method=method, size=_size(request.scope), duration=duration, now=time.time())
+
+
+class Life:
+    """Starts and stops what runs beside the requests."""
+
+    def __init__(self, start: Callable[[], None], stop: Callable[[], Awaitable[None]]) -> None:
+        self._start = start
+        self._stop = stop
+
+    async def process_startup(self, _scope: dict[str, Any], _event: dict[str, Any]) -> None:
+        """Begin, before the first request."""
+        self._start()
+
+    async def process_shutdown(self, _scope: dict[str, Any], _event: dict[str, Any]) -> None:
+        """End, after the last."""
+        await self._stop()
+
+
+def _size(scope: dict[str, Any]) -> int:
+    """The size of a request as promhttp reckons it: URL, method, protocol, headers, and the length it declares."""
+    size = len(scope["raw_path"]) + len(scope["query_string"]) + len(scope["method"]) + len("HTTP/1.1")
+    for name, value in scope["headers"]:
+        size += len(value) if name == b"host" else len(name) + len(value)
+        if name == b"content-length" and value.isdigit():
+            size += int(value)
+    return size

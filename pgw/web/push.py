@@ -1,0 +1,115 @@
+"""POST, PUT and DELETE on `/metrics/job/<job>{/<label>/<value>}`.
+
+In: a request whose path begins with `/metrics/job/` or `/metrics/job@base64/`.
+Out: 200 with nothing (202 where nothing was checked, and for DELETE), or a line that says what is wrong.
+Never: does the work; bodies, grouping, formats and gateway do, in this order.
+Follows: handler/push.go and handler/delete.go of the original.
+
+NOTE(pushgateway): DELETE answers when the group is gone; the original only promises to delete it.
+"""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+
+import falcon
+import falcon.asgi
+
+from pgw.formats.text_reader import TextReader
+from pgw.gateway.gateway import Gateway
+from pgw.model.family import Exposition
+from pgw.model.grouping import GroupingKey
+from pgw.web.bodies import read_body
+from pgw.web.paths import cleaned, unescape
+from pgw.web.problems import answer
+
+PATH = re.compile(r"/metrics/job(?:@base64)?/")
+ALLOW = "DELETE, OPTIONS, POST, PUT"
+KEYS_REMEMBERED = 10_000
+"""Grouping keys kept as values, about a kilobyte each: a fleet of that many groups is parsed once."""
+LONG_BODY = 256 << 10
+"""Bytes from which on a body is read in a thread: on the event loop it would hold up all others for milliseconds."""
+
+_BASE = b"/metrics/"
+_Apply = Callable[[GroupingKey, Exposition], Awaitable[None]]
+
+
+class Pushes:
+    """All that is done to one group at a time. A sink: only the raw path tells which of its bytes were encoded."""
+
+    def __init__(self, gateway: Gateway, *, max_body_size: int) -> None:
+        self._gateway = gateway
+        self._max_body_size = max_body_size
+        self._reader = TextReader()
+        self._long_reader = TextReader()
+        self._long_turn = asyncio.Lock()
+        self._keys: dict[bytes, GroupingKey] = {}
+
+    async def __call__(self, req: falcon.asgi.Request, resp: falcon.asgi.Response | None, **_: object) -> None:
+        """Answer any method."""
+        if resp is None:  # Falcon's signature: only a websocket has no response
+            return
+        raw = req.scope["raw_path"].partition(b"?")[0]
+        if raw not in self._keys and not _is_plain(raw, req, resp):
+            return
+        match req.method:
+            case "POST":
+                await self._push(req, resp, raw, self._gateway.push)
+            case "PUT":
+                await self._push(req, resp, raw, self._gateway.replace)
+            case "DELETE":
+                req.context.handler = "delete"
+                await self._gateway.delete(self._key(raw))
+                _done(resp, 202)
+            case "OPTIONS":
+                resp.set_header("Allow", ALLOW)
+            case _:
+                resp.set_header("Allow", ALLOW)
+                answer(resp, 405, "Method Not Allowed")
+
+    async def _push(
+        self, request: falcon.asgi.Request, response: falcon.asgi.Response, raw: bytes, apply: _Apply
+    ) -> None:
+        request.context.handler = "push"
+        key = self._key(raw)
+        body = await read_body(request, self._max_body_size)
+        await apply(key, await self._parse(body))
+        _done(response, 200 if self._gateway.checks else 202)
+
+    async def _parse(self, body: bytes) -> Exposition:
+        if len(body) < LONG_BODY:
+            return self._reader.read(body)
+        async with self._long_turn:
+            return await asyncio.to_thread(self._long_reader.read, body)
+
+    def _key(self, raw: bytes) -> GroupingKey:
+        key = self._keys.get(raw)
+        if key is None:
+            key = GroupingKey.from_path((unescape(raw) or b"").removeprefix(_BASE))
+            if len(self._keys) >= KEYS_REMEMBERED:
+                self._keys.clear()
+            self._keys[raw] = key
+        return key
+
+
+def _is_plain(raw: bytes, request: falcon.asgi.Request, response: falcon.asgi.Response) -> bool:
+    """Tell whether a path can be read as it is; answers if not."""
+    clean = cleaned(raw)
+    path = unescape(raw)
+    if clean is not None:
+        query = request.scope["query_string"]
+        response.status = falcon.HTTP_307
+        response.set_header("Location", (clean + (b"?" + query if query else b"")).decode("latin-1"))
+    elif path is None:
+        answer(response, 400, "400 Bad Request")
+    elif path in (b"/metrics/job/", b"/metrics/job@base64/"):
+        answer(response, 404, "404 page not found")
+    else:
+        return True
+    return False
+
+
+def _done(response: falcon.asgi.Response, status: int) -> None:
+    """Answer with nothing, as the original does."""
+    response.status = status
+    response.content_length = 0

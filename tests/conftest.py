@@ -1,0 +1,123 @@
+"""Real servers on loopback for all tests.
+
+Out: fixtures. The factories (`gateway`, `pushgateway`) start as many servers as a test wants and stop them when it
+ends; `shared_gateway` is one running gateway for all tests, empty at the start of each.
+Never: needs the network. Without a program (redis-server, prometheus-pushgateway) a test is skipped; with CI=true
+in the environment it fails instead.
+
+PGW_COMMAND names another build to test, for example an installed one: PGW_COMMAND="pgw".
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent / "e2e"))
+
+from client import HOST
+from servers import Program, RedisServer, Server, pgw_command, program_path, unused_port, with_flags
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from servers import StartServer
+
+
+@pytest.fixture(scope="session")
+def redis_process() -> Iterator[RedisServer]:
+    """One Redis for all tests; ask for `redis_server` instead, which is empty."""
+    with _redis() as server:
+        yield server
+
+
+@pytest.fixture
+def redis_server(redis_process: RedisServer) -> RedisServer:
+    """A real Redis without any keys."""
+    assert redis_process.command("FLUSHALL") == b"+OK"
+    return redis_process
+
+
+@pytest.fixture
+def own_redis() -> Iterator[RedisServer]:
+    """A real Redis of the test's own, which it may stop, pause and kill; it keeps its data in an append-only file."""
+    with _redis("--appendonly", "yes") as server:
+        yield server
+
+
+@contextmanager
+def _redis(*options: str) -> Iterator[RedisServer]:
+    # Not tmp_path: the path of a unix socket may have 107 bytes at most.
+    directory = Path(tempfile.mkdtemp(prefix="pgw-redis-"))
+    server = RedisServer(directory, *options)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.program.kill_session()
+        shutil.rmtree(directory)
+
+
+@pytest.fixture
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartServer]:
+    """Start gateways with two workers, and storage of their own unless `--redis.url` is among the flags."""
+    with _starter(tmp_path_factory, _gateway_command) as start:
+        yield start
+
+
+@pytest.fixture(scope="session")
+def running_gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One gateway for all tests; ask for `shared_gateway` instead, which is empty."""
+    with _starter(tmp_path_factory, _gateway_command) as start:
+        yield start()
+
+
+@pytest.fixture
+def shared_gateway(running_gateway: Server) -> Server:
+    """A running gateway with default settings and without any groups."""
+    running_gateway.delete_all_groups()
+    return running_gateway
+
+
+@pytest.fixture
+def pushgateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartServer]:
+    """Start Debian's Pushgateway (1.5.1)."""
+    with _starter(tmp_path_factory, _pushgateway_command) as start:
+        yield start
+
+
+@contextmanager
+def _starter(directories: pytest.TempPathFactory, command: Callable[[int, Path], list[str]]) -> Iterator[StartServer]:
+    started: list[Server] = []
+
+    def start(*flags: str, environ: Mapping[str, str] | None = None) -> Server:
+        directory = directories.mktemp("gateway")
+        port = unused_port()
+        server = Server(Program(with_flags(command(port, directory), flags), directory, environ), port)
+        started.append(server)
+        server.start()
+        return server
+
+    try:
+        yield start
+        for server in started:
+            server.stop()
+    finally:
+        for server in started:
+            server.destroy()
+
+
+def _gateway_command(port: int, directory: Path) -> list[str]:
+    address = f"--web.listen-address={HOST}:{port}"
+    return [*pgw_command(), address, f"--storage.path={directory / 'storage'}", "--workers=2"]
+
+
+def _pushgateway_command(port: int, directory: Path) -> list[str]:
+    path = program_path("prometheus-pushgateway", "prometheus-pushgateway (Debian)")
+    return [path, f"--web.listen-address={HOST}:{port}", f"--persistence.file={directory / 'groups'}"]

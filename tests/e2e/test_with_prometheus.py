@@ -1,0 +1,98 @@
+"""A real Prometheus scrapes the gateway, and promtool reads its page.
+
+In: Debian's prometheus and promtool.  Out: what a query answers about pushed groups.
+Never: talks to anything but loopback.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+import pytest
+from client import HOST
+from servers import Program, Server, program_path, unused_port, wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CONFIG = """
+global: {{scrape_interval: 1s}}
+scrape_configs:
+- job_name: pushgateway
+  honor_labels: true
+  static_configs:
+  - targets: ["{host}:{port}"]
+"""
+
+
+@pytest.fixture(scope="module")
+def prometheus(running_gateway: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A Prometheus that scrapes the shared gateway every second; it takes five until it begins."""
+    path = program_path("prometheus", "prometheus (Debian)")
+    directory = tmp_path_factory.mktemp("prometheus")
+    config = directory / "prometheus.yml"
+    config.write_text(CONFIG.format(host=HOST, port=running_gateway.port))
+    port = unused_port()
+    flags = (f"--storage.tsdb.path={directory / 'data'}", f"--config.file={config}")
+    server = Server(Program([path, f"--web.listen-address={HOST}:{port}", *flags], directory), port)
+    try:
+        server.start()
+        yield server
+        assert server.program.end(signal.SIGTERM) == 0
+    finally:
+        server.destroy()
+
+
+def query(prometheus: Server, expression: str) -> list[tuple[dict[str, str], str]]:
+    """The labels and values that a query answers."""
+    answer = prometheus.get(f"/api/v1/query?{urlencode({'query': expression})}")
+    assert answer.status == 200, answer
+    return [(row["metric"], row["value"][1]) for row in json.loads(answer.body)["data"]["result"]]
+
+
+def test_prometheus_sees_pushes_changes_and_deletes(shared_gateway: Server, prometheus: Server) -> None:
+    labels = {"__name__": "backup_bytes", "job": "backup", "instance": "db-1", "disk": "/var"}
+    shared_gateway.put("job/backup/instance/db-1", '# TYPE backup_bytes gauge\nbackup_bytes{disk="/var"} 17\n')
+    wait_until(lambda: query(prometheus, "backup_bytes") == [(labels, "17")], "the push is seen")
+    shared_gateway.put("job/backup/instance/db-1", '# TYPE backup_bytes gauge\nbackup_bytes{disk="/var"} 18\n')
+    wait_until(lambda: query(prometheus, "backup_bytes") == [(labels, "18")], "the change is seen")
+    shared_gateway.delete("job/backup/instance/db-1")
+    wait_until(lambda: query(prometheus, "backup_bytes") == [], "the delete is seen: the series is stale")
+
+    assert query(prometheus, f'up{{instance="{HOST}:{shared_gateway.port}"}}')[0][1] == "1"
+
+
+def test_prometheus_keeps_the_labels_of_the_group(shared_gateway: Server, prometheus: Server) -> None:
+    shared_gateway.post("job/j", '# TYPE h histogram\nh_bucket{le="1"} 1\nh_bucket{le="+Inf"} 2\nh_sum 3\nh_count 2\n')
+    shared_gateway.post("job/j/instance/i/path@base64/L3Zhci90bXA", 'q{x="a \\"b\\" \\\\ \\n"} 1e-7\n')
+
+    wait_until(lambda: query(prometheus, 'histogram_quantile(0.5, h_bucket{job="j"})') != [], "the histogram is seen")
+
+    assert query(prometheus, 'h_bucket{le="+Inf"}') == [
+        ({"__name__": "h_bucket", "job": "j", "le": "+Inf"}, "2"),  # Prometheus drops the empty instance
+    ]
+    labels = {"__name__": "q", "instance": "i", "job": "j", "path": "/var/tmp", "x": 'a "b" \\ \n'}
+    assert query(prometheus, "q") == [(labels, "1e-07")]
+    assert len(query(prometheus, "push_time_seconds > 1.6e9")) == 2
+    assert query(prometheus, f'scrape_samples_scraped{{instance="{HOST}:{shared_gateway.port}"}} > 0') != []
+
+
+def test_promtool_finds_nothing_to_say_about_a_page_of_well_named_metrics(shared_gateway: Server) -> None:
+    path = program_path("promtool", "prometheus (Debian)")
+    shared_gateway.post(
+        "job/j",
+        "# HELP bytes_total Bytes.\n# TYPE bytes_total counter\nbytes_total 1\n"
+        '# HELP t_seconds Time.\n# TYPE t_seconds histogram\nt_seconds_bucket{le="1"} 1\nt_seconds_count 1\n'
+        '# HELP s_seconds Time.\n# TYPE s_seconds summary\ns_seconds{quantile="0.5"} NaN\ns_seconds_sum 1\n'
+        "# HELP g_bytes Gauge.\n# TYPE g_bytes gauge\ng_bytes -Inf\n",
+    )
+
+    page = shared_gateway.scrape().text
+
+    words = [path, "check", "metrics"]
+    done = subprocess.run(words, input=page, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
