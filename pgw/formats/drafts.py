@@ -10,6 +10,7 @@ NOTE(pushgateway): of several counts of one histogram the last one wins; in the 
 """
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from pgw.errors import ParseError
 from pgw.formats.numbers import canonical, truncated_count
@@ -31,23 +32,27 @@ Splits = Recent[tuple[str, str, Labels], Split]
 
 NO_BOUND = "NaN"
 
+Fault = Callable[[str], ParseError]
+"""Makes an error of the line that is being read."""
+
 
 class Draft:
     """A family while its body is read."""
 
-    __slots__ = ("compounds", "help", "metrics", "name", "type")
+    __slots__ = ("compounds", "help", "metrics", "name", "own_label", "type")
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.type: Type | None = None
+        self.own_label: str | None = None
         self.help: str | None = None
         self.metrics: list[Metric] = []
         self.compounds: dict[Labels, Compound] = {}
 
-    @property
-    def own_label(self) -> str | None:
-        """`le` in a histogram, `quantile` in a summary."""
-        return None if self.type is None else OWN_LABELS.get(self.type)
+    def settle(self, kind: Type) -> None:
+        """Give the family its type, by a TYPE line or else with its first sample."""
+        self.type = kind
+        self.own_label = OWN_LABELS.get(kind)
 
     def family(self) -> Family:
         """The family, once the body has ended."""
@@ -70,16 +75,11 @@ class Compound:
         self.sum = "0"
 
 
-class Place:
+class Place(NamedTuple):
     """What the samples of one name are: those of a family, or one part of its histograms or summaries."""
 
-    __slots__ = ("_fault", "_splits", "draft", "suffix")
-
-    def __init__(self, draft: Draft, suffix: str, splits: Splits, fault: Callable[[str], ParseError]) -> None:
-        self.draft = draft
-        self.suffix = suffix
-        self._splits = splits
-        self._fault = fault
+    draft: Draft
+    suffix: str
 
     @property
     def family_name(self) -> str:
@@ -91,58 +91,65 @@ class Place:
         """The own label of the family."""
         return self.draft.own_label
 
-    def opened(self) -> Callable[[Sample], None]:
-        """Where the samples go; the first one settles the type."""
-        if self.draft.type is None:
-            self.draft.type = Type.UNTYPED
-        if self.own_label is None:
-            return self.draft.metrics.append
-        return self._add_to_summary if self.draft.type is Type.SUMMARY else self._add_to_histogram
 
-    def _add_to_summary(self, sample: Sample) -> None:
+class Parts:
+    """Puts samples together to histograms or summaries."""
+
+    __slots__ = ("_draft", "_fault", "_own_label", "_splits", "_suffix")
+
+    def __init__(self, place: Place, own_label: str, splits: Splits, fault: Fault) -> None:
+        self._draft = place.draft
+        self._suffix = place.suffix
+        self._own_label = own_label
+        self._splits = splits
+        self._fault = fault
+
+    def add_to_summary(self, sample: Sample) -> None:
+        """Add a quantile, a count or a sum."""
         compound, bound = self._part(sample[0])
-        if self.suffix == "_count":
+        if self._suffix == "_count":
             compound.observations = truncated_count(sample[1])
-        elif self.suffix == "_sum":
+        elif self._suffix == "_sum":
             compound.sum = sample[1]
         elif bound != NO_BOUND:
             compound.parts.append((bound, sample[1]))
 
-    def _add_to_histogram(self, sample: Sample) -> None:
+    def add_to_histogram(self, sample: Sample) -> None:
+        """Add a bucket, a count or a sum."""
         compound, bound = self._part(sample[0])
-        if self.suffix == "_count":
+        if self._suffix == "_count":
             compound.observations = self._population("count", sample[1])
-        elif self.suffix == "_sum":
+        elif self._suffix == "_sum":
             compound.sum = sample[1]
         elif bound != NO_BOUND:
             compound.parts.append((bound, self._population("bucket population", sample[1])))
 
     def _population(self, what: str, count: str) -> str:
-        if count.startswith("-"):
-            raise self._fault(f"negative {what} for histogram {quoted(self.draft.name)}")
+        if count[0] == "-":
+            raise self._fault(f"negative {what} for histogram {quoted(self._draft.name)}")
         return count
 
     def _part(self, series: Series) -> tuple[Compound, str]:
         """Find the metric that a sample belongs to, and the bound that it is for."""
-        key = (self.draft.name, self.own_label or "", series.labels)
-        split = self._splits.get(key)
+        key = (self._draft.name, self._own_label, series.labels)
+        split = self._splits.young.get(key) or self._splits.get(key)
         if split is None:
             split = self._split(series)
             if sum(len(name) + len(value) for name, value in series.labels) <= LONGEST_REMEMBERED:
                 self._splits.put(key, split)
         base, bound = split
-        compound = self.draft.compounds.get(base.labels)
+        compound = self._draft.compounds.get(base.labels)
         if compound is None:
-            compound = self.draft.compounds[base.labels] = Compound(base)
+            compound = self._draft.compounds[base.labels] = Compound(base)
         return compound, bound
 
     def _split(self, series: Series) -> Split:
         labels = dict(series.labels)
-        text = labels.pop(self.own_label or "", NO_BOUND)
+        text = labels.pop(self._own_label, NO_BOUND)
         bound = canonical(text)
         if bound is None:
-            raise self._fault(f"expected float as value for '{self.own_label}' label, got {quoted(text)}")
-        return Series(self.draft.name, labels.items()), bound
+            raise self._fault(f"expected float as value for '{self._own_label}' label, got {quoted(text)}")
+        return Series(self._draft.name, labels.items()), bound
 
 
 class Drafts:
@@ -150,7 +157,7 @@ class Drafts:
 
     __slots__ = ("_by_name", "_fault", "_places", "_splits")
 
-    def __init__(self, splits: Splits, fault: Callable[[str], ParseError]) -> None:
+    def __init__(self, splits: Splits, fault: Fault) -> None:
         self._splits = splits
         self._fault = fault
         self._by_name: dict[str, Draft] = {}
@@ -163,20 +170,29 @@ class Drafts:
             place = self._places[name] = self._part_of_another(name) or self._family_of_its_own(name)
         return place
 
-    def _part_of_another(self, name: str) -> Place | None:
-        if name in self._by_name:
-            return None
-        base, _, suffix = name.rpartition("_")
-        draft = self._by_name.get(base)
-        if draft is None or draft.type is None or f"_{suffix}" not in SUFFIXES.get(draft.type, ()):
-            return None
-        return Place(draft, f"_{suffix}", self._splits, self._fault)
-
-    def _family_of_its_own(self, name: str) -> Place:
-        draft = self._by_name[name] = Draft(name)
-        return Place(draft, "", self._splits, self._fault)
+    def opened(self, name: str) -> Callable[[Sample], None]:
+        """Where the samples of a name go; the first one settles the type."""
+        place = self.place(name)
+        draft = place.draft
+        if draft.type is None:
+            draft.settle(Type.UNTYPED)
+        if draft.own_label is None:
+            return draft.metrics.append
+        parts = Parts(place, draft.own_label, self._splits, self._fault)
+        return parts.add_to_summary if draft.type is Type.SUMMARY else parts.add_to_histogram
 
     def families(self) -> list[Family]:
         """The families that have metrics."""
         families = [draft.family() for draft in self._by_name.values()]
         return [family for family in families if family.metrics]
+
+    def _part_of_another(self, name: str) -> Place | None:
+        base, _, suffix = name.rpartition("_")
+        draft = self._by_name.get(base)
+        if draft is None or draft.own_label is None or draft.type is None:
+            return None
+        return Place(draft, f"_{suffix}") if f"_{suffix}" in SUFFIXES[draft.type] else None
+
+    def _family_of_its_own(self, name: str) -> Place:
+        draft = self._by_name[name] = Draft(name)
+        return Place(draft, "")

@@ -111,9 +111,9 @@ def read_layout(text: str) -> Layout | None:
 
 
 def read_ordinary_comment(line: str) -> Comment | None:
-    """Read a HELP or TYPE line as clients write it, without escapes; None for any other line."""
+    """Read a HELP or TYPE line of valid UTF-8 as clients write it, without escapes; None for any other line."""
     match = _COMMENT(line)
-    if match is None or "\\" in line or not is_utf8(line):
+    if match is None or "\\" in line:
         return None
     return Comment(match["keyword"], match["name"], match["text"])
 

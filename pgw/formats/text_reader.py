@@ -82,13 +82,14 @@ class _Memory:
 class _Reading:
     """The reading of one body."""
 
-    __slots__ = ("_dialect", "_drafts", "_finished", "_left", "_memory", "_timestamp_at", "_total")
+    __slots__ = ("_dialect", "_drafts", "_finished", "_left", "_memory", "_timestamp_at", "_total", "_utf8")
 
     def __init__(self, memory: _Memory, dialect: Dialect, text: str) -> None:
         lines = text.split("\n")
         self._finished = not lines[-1]
         self._total = len(lines)
         self._left: Iterator[str] = iter(lines)
+        self._utf8 = is_utf8(text)
         self._memory = memory
         self._dialect = dialect
         self._drafts = Drafts(memory.splits, self._fault)
@@ -108,41 +109,22 @@ class _Reading:
         for line in self._left:
             head, _, text = line.rpartition(" ")
             series = known(head)
+            if series is None:
+                series = self._series(head)
+                known = heads.young.get
             if series is not None and (value := canonical(text)) is not None:
                 if series.name != name:
                     name = series.name
-                    add = self._drafts.place(name).opened()
+                    add = self._drafts.opened(name)
                 add((series, value))
             elif line:
-                self._read_line(line, head, text)
+                self._read_other(line)
                 known = heads.young.get
 
-    def _read_line(self, line: str, head: str, text: str) -> None:
-        """Read a line that is not known; `head` and `text` are what is before and after its last blank."""
-        if line[0] == "#":
-            comment = self._comment(line)
-            if comment is not None:
-                self._apply(comment)
-                return
-        else:
-            series = self._series(head)
-            if series is not None and (value := canonical(text)) is not None:
-                self._drafts.place(series.name).opened()((series, value))
-                return
-        self._read_exactly(line)
-
-    def _comment(self, line: str) -> Comment | None:
-        comment = self._memory.comments.get(line)
-        if comment is None:
-            comment = read_ordinary_comment(line)
-            if comment is not None and len(line) <= LONGEST_REMEMBERED:
-                self._memory.comments.put(line, comment)
-        return comment
-
     def _series(self, head: str) -> Series | None:
-        """Find the series of an ordinary head."""
+        """Find the series of an ordinary head that is not among the young ones; None for any other head."""
         series = self._memory.heads.get(head)
-        if series is not None or "\\" in head or not is_utf8(head):
+        if series is not None or head[:1] == "#" or "\\" in head or not self._utf8:
             return series
         pieces = head.split('"')
         layout = self._layout(skeleton(pieces))
@@ -150,7 +132,8 @@ class _Reading:
         if layout is None or len(values) != len(layout.label_names):
             return None
         series = Series(layout.name, zip(layout.label_names, values, strict=True))
-        self._remember(head, series)
+        if len(head) <= LONGEST_REMEMBERED:
+            self._memory.heads.put(head, series)
         return series
 
     def _layout(self, text: str) -> Layout | None:
@@ -161,9 +144,23 @@ class _Reading:
                 self._memory.layouts.put(text, layout)
         return layout
 
-    def _remember(self, head: str, series: Series) -> None:
-        if len(head) <= LONGEST_REMEMBERED:
-            self._memory.heads.put(head, series)
+    def _read_other(self, line: str) -> None:
+        comment = self._comment(line) if line[0] == "#" else None
+        if comment is None:
+            self._read_exactly(line)
+        elif comment.keyword == "HELP":
+            self._draft_without_help(comment.name).help = comment.text
+        else:
+            self._draft_without_type(comment.name).settle(self._type(comment.text))
+
+    def _comment(self, line: str) -> Comment | None:
+        """Find what an ordinary comment says; None for any other."""
+        comment = self._memory.comments.get(line)
+        if comment is None and self._utf8:
+            comment = read_ordinary_comment(line)
+            if comment is not None and len(line) <= LONGEST_REMEMBERED:
+                self._memory.comments.put(line, comment)
+        return comment
 
     def _read_exactly(self, text: str) -> None:
         """Read any line, to the letter."""
@@ -180,41 +177,33 @@ class _Reading:
         name = None if keyword is None else line.comment_name()
         if name is None:
             return
-        draft = self._drafts.place(name).draft
         if line.ended:
-            return
-        if keyword == "HELP":
-            self._check_first_help(draft)
-            draft.help = line.help_text()
+            self._drafts.place(name)  # it says nothing, but the name is taken from here on
+        elif keyword == "HELP":
+            self._draft_without_help(name).help = line.help_text()
         else:
-            self._check_first_type(draft)
-            draft.type = self._type(line.type_word())
+            self._draft_without_type(name).settle(self._type(line.type_word()))
 
     def _read_sample(self, line: Line) -> None:
         sample = line.sample(self._drafts.place)
         series = Series(sample.name, sample.labels.items())
-        if sample.head is not None:
-            self._remember(sample.head, series)
+        if sample.head is not None and len(sample.head) <= LONGEST_REMEMBERED:
+            self._memory.heads.put(sample.head, series)
         if sample.timestamp and self._timestamp_at is None:
             self._timestamp_at = f"line {self._number}"
-        self._drafts.place(sample.name).opened()((series, sample.value))
+        self._drafts.opened(sample.name)((series, sample.value))
 
-    def _apply(self, comment: Comment) -> None:
-        draft = self._drafts.place(comment.name).draft
-        if comment.keyword == "HELP":
-            self._check_first_help(draft)
-            draft.help = comment.text
-        else:
-            self._check_first_type(draft)
-            draft.type = self._type(comment.text)
-
-    def _check_first_help(self, draft: Draft) -> None:
+    def _draft_without_help(self, name: str) -> Draft:
+        draft = self._drafts.place(name).draft
         if draft.help is not None:
             raise self._fault(f"second HELP line for metric name {quoted(draft.name)}")
+        return draft
 
-    def _check_first_type(self, draft: Draft) -> None:
+    def _draft_without_type(self, name: str) -> Draft:
+        draft = self._drafts.place(name).draft
         if draft.type is not None:
             raise self._fault(f"second TYPE line for metric name {quoted(draft.name)}, or TYPE reported after samples")
+        return draft
 
     def _type(self, word: str) -> Type:
         """Find the type of a TYPE line, in upper or lower case.

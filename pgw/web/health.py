@@ -13,9 +13,10 @@ import falcon.asgi
 
 from pgw.gateway.gateway import Gateway
 from pgw.telemetry.process import CONTENT_TYPE
+from pgw.web.resource import Page
 
 
-class Healthy:
+class Healthy(Page):
     """Liveness."""
 
     async def on_get(self, request: falcon.asgi.Request, response: falcon.asgi.Response) -> None:
@@ -23,10 +24,8 @@ class Healthy:
         request.context.handler = "healthy"
         _ok(response)
 
-    on_head = on_get
 
-
-class Ready:
+class Ready(Page):
     """Readiness: a load balancer sends requests here or elsewhere."""
 
     def __init__(self, gateway: Gateway) -> None:
@@ -38,10 +37,8 @@ class Ready:
         await self._gateway.ready()
         _ok(response)
 
-    on_head = on_get
 
-
-class Processes:
+class Processes(Page):
     """The metrics of this replica's own processes."""
 
     def __init__(self, exposition: Callable[[], bytes]) -> None:
@@ -51,8 +48,6 @@ class Processes:
         """Answer with the metrics."""
         response.content_type = CONTENT_TYPE
         response.data = self._exposition()
-
-    on_head = on_get
 
 
 def _ok(response: falcon.asgi.Response) -> None:

@@ -12,7 +12,6 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable
 
-import falcon
 import falcon.asgi
 
 from pgw.formats.text_reader import TextReader
@@ -20,7 +19,8 @@ from pgw.gateway.gateway import Gateway
 from pgw.model.family import Exposition
 from pgw.model.grouping import GroupingKey
 from pgw.web.bodies import read_body
-from pgw.web.paths import cleaned, unescape
+from pgw.web.elsewhere import redirected
+from pgw.web.paths import unescape
 from pgw.web.problems import answer
 
 PATH = re.compile(r"/metrics/job(?:@base64)?/")
@@ -94,18 +94,13 @@ class Pushes:
 
 def _is_plain(raw: bytes, request: falcon.asgi.Request, response: falcon.asgi.Response) -> bool:
     """Tell whether a path can be read as it is; answers if not."""
-    clean = cleaned(raw)
     path = unescape(raw)
-    if clean is not None:
-        query = request.scope["query_string"]
-        response.status = falcon.HTTP_307
-        response.set_header("Location", (clean + (b"?" + query if query else b"")).decode("latin-1"))
-    elif path is None:
+    if path is None:
         answer(response, 400, "400 Bad Request")
-    elif path in (b"/metrics/job/", b"/metrics/job@base64/"):
+    elif not redirected(request, response):
+        if path not in (b"/metrics/job/", b"/metrics/job@base64/"):
+            return True
         answer(response, 404, "404 page not found")
-    else:
-        return True
     return False
 
 

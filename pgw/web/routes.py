@@ -13,6 +13,7 @@ from pgw.gateway.gateway import Gateway
 from pgw.telemetry.process import ProcessMetrics
 from pgw.telemetry.shared import Tally
 from pgw.web import problems
+from pgw.web.elsewhere import elsewhere
 from pgw.web.health import Healthy, Processes, Ready
 from pgw.web.middleware import Counting, Life
 from pgw.web.push import PATH, Pushes
@@ -31,5 +32,6 @@ def make_app(
     app.add_route("/-/healthy", Healthy())
     app.add_route("/-/ready", Ready(gateway))
     app.add_route("/-/metrics", Processes(metrics.exposition))
+    app.add_sink(elsewhere)
     app.add_sink(Pushes(gateway, max_body_size=max_body_size), PATH)
     return app

@@ -13,12 +13,13 @@ import falcon.asgi
 
 from pgw.formats.negotiation import GZIP, choose_encoding
 from pgw.gateway.gateway import Gateway
-from pgw.view.page import Page
+from pgw.view import page
+from pgw.web.resource import Page
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8; escaping=underscores"
 
 
-class Scrape:
+class Scrape(Page):
     """The page of all groups."""
 
     def __init__(self, gateway: Gateway, observe: Callable[[float], None]) -> None:
@@ -29,21 +30,19 @@ class Scrape:
         """Answer with the page."""
         started = time.perf_counter()
         encoding = choose_encoding(request.get_header("Accept-Encoding"))
-        page = await self._gateway.scrape(compressed=encoding == GZIP)
+        scraped = await self._gateway.scrape(compressed=encoding == GZIP)
         self._observe(time.perf_counter() - started)
         response.content_type = CONTENT_TYPE
         response.set_header("Vary", "Accept-Encoding")
         if encoding == GZIP:
             response.set_header("Content-Encoding", GZIP)
-        if len(page.chunks) == 1:
-            response.data = page.chunks[0]
+        if len(scraped.chunks) == 1:
+            response.data = scraped.chunks[0]
         else:
-            response.content_length = page.length
-            response.stream = _chunks(page)
-
-    on_head = on_get  # NOTE(pushgateway): the original refuses HEAD everywhere
+            response.content_length = scraped.length
+            response.stream = _chunks(scraped)
 
 
-async def _chunks(page: Page) -> AsyncIterator[bytes]:
-    for chunk in page.chunks:
+async def _chunks(scraped: page.Page) -> AsyncIterator[bytes]:
+    for chunk in scraped.chunks:
         yield chunk
