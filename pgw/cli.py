@@ -177,7 +177,7 @@ def _outline(group: Group) -> dict[str, Any]:
     return {
         "group": group.key.name,
         "labels": dict(group.key.labels),
-        "families": len(group.fragments),
+        "family_count": len(group.fragments),
         "bytes": _size(group),
         "last_push": _timestamp(group.pushed_at),
         "last_failure": _timestamp(group.failed_at),

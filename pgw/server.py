@@ -120,6 +120,8 @@ class Hooks:
 
     def when_ready(self, arbiter: Arbiter) -> None:
         """In the master, once it listens: say where, where the data is, and what to do next."""
+        if sys.stdin is not None and sys.stdin.isatty():
+            arbiter.handle_hup = arbiter.handle_term  # its terminal is closed; to daemons it means: new workers
         urls = [_local_url(listener.getsockname()) for listener in arbiter.LISTENERS]
         log.info("pgw %s listens on %s with %d workers", __version__, ", ".join(urls), self._settings.workers)
         log.info("the groups are kept in %s", self._place())
@@ -210,6 +212,9 @@ def run(settings: Settings) -> int:
 
     Returns:
         The exit code of the process: 0 after a clean stop, 1 after anything else.
+
+    Raises:
+        SettingError: only the app could tell that a setting cannot be used.
     """
     logs.configure(settings.log_level, settings.log_format)
     master = os.getpid()
@@ -223,9 +228,11 @@ def run(settings: Settings) -> int:
     except KeyboardInterrupt:  # before gunicorn handles signals
         return 0
     except HaltServer as halt:  # a second worker failed to start while gunicorn was stopping for the first
-        log.error("%s", halt.reason)  # noqa: TRY400  likewise
+        log.error("%s", halt.reason)  # noqa: TRY400  the sentence says it all
+    except SettingError:
+        raise
     except PgwError as error:
-        log.error("%s", error)  # noqa: TRY400  the sentence says it all
+        log.error("%s", error)  # noqa: TRY400  likewise
     except Exception:
         log.exception("the server cannot run")
     return 1

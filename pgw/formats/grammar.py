@@ -94,14 +94,13 @@ LEGACY = Dialect(is_metric_name, is_label_name)
 UTF8 = Dialect(_is_utf8_name, _is_utf8_name)
 
 
-def skeleton(pieces: list[str]) -> str:
-    """Put the head of a sample line that was split at its double quotes together again, without label values."""
-    return '""'.join(pieces[::2])
+def read_layout(skeleton: str) -> Layout | None:
+    """Read the head of a sample line whose label values were taken out, `name{a="",b=""}`.
 
-
-def read_layout(text: str) -> Layout | None:
-    """Read a skeleton; None unless it is of the ordinary kind and beyond reproach."""
-    match = _SKELETON(text)
+    Returns:
+        None unless it is of the ordinary kind and its names are beyond reproach.
+    """
+    match = _SKELETON(skeleton)
     if match is None:
         return None
     names = tuple(_LABEL_NAMES(match["labels"] or ""))

@@ -43,11 +43,14 @@ def canonical(text: str) -> str | None:
     """
     if len(text) <= _LONGEST_SHORT and _SHORT(text):
         return text
-    if not _FLOAT(text):
-        # A word is ASCII: lower() would make the Kelvin sign a k, but no such letter is in these words.
-        return _WORDS.get(text.lower())
-    value = float(text)
-    return None if math.isinf(value) else format_float(value)
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    shown = format_float(value)
+    if shown == text or _FLOAT(text):
+        return None if math.isinf(value) and shown != text else shown
+    return _WORDS.get(text.lower())  # float() takes more texts than Go: with blanks, underscores, other digits
 
 
 def format_float(value: float) -> str:

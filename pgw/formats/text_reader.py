@@ -29,7 +29,6 @@ from pgw.formats.grammar import (
     Line,
     read_layout,
     read_ordinary_comment,
-    skeleton,
 )
 from pgw.formats.numbers import canonical
 from pgw.formats.recent import LONGEST_REMEMBERED, Recent
@@ -127,7 +126,8 @@ class _Reading:
         if series is not None or head[:1] == "#" or "\\" in head or not self._utf8:
             return series
         pieces = head.split('"')
-        layout = self._layout(skeleton(pieces))
+        skeleton = '""'.join(pieces[::2])
+        layout = self._memory.layouts.young.get(skeleton) or self._layout(skeleton)
         values = pieces[1::2]
         if layout is None or len(values) != len(layout.label_names):
             return None
@@ -136,12 +136,12 @@ class _Reading:
             self._memory.heads.put(head, series)
         return series
 
-    def _layout(self, text: str) -> Layout | None:
-        layout = self._memory.layouts.get(text)
+    def _layout(self, skeleton: str) -> Layout | None:
+        layout = self._memory.layouts.get(skeleton)
         if layout is None:
-            layout = read_layout(text)
-            if layout is not None and len(text) <= LONGEST_REMEMBERED:
-                self._memory.layouts.put(text, layout)
+            layout = read_layout(skeleton)
+            if layout is not None and len(skeleton) <= LONGEST_REMEMBERED:
+                self._memory.layouts.put(skeleton, layout)
         return layout
 
     def _read_other(self, line: str) -> None:
@@ -180,7 +180,8 @@ class _Reading:
         if line.ended:
             self._drafts.place(name)  # it says nothing, but the name is taken from here on
         elif keyword == "HELP":
-            self._draft_without_help(name).help = line.help_text()
+            draft = self._draft_without_help(name)
+            draft.help = line.help_text()
         else:
             self._draft_without_type(name).settle(self._type(line.type_word()))
 

@@ -19,8 +19,11 @@ log = logging.getLogger(__name__)
 
 BEAT = 1.0
 """Seconds: what a killed worker may lose of its counts, and how far the page of another may be behind them."""
-REFRESH_BEATS = 5
-"""Beats after which a view that nobody scrapes is brought up to date: a scrape then never has much to catch up."""
+REFRESH_SECONDS = 5.0
+"""How often a view that nobody scrapes is brought up to date, so that a scrape finds little to catch up."""
+REFRESH_PAUSE = 20
+"""A refresh that takes long is followed by a pause that many times as long: keeping up with a great many pushes
+that nobody looks at takes a twentieth of a worker at most."""
 
 
 class Pulse:
@@ -46,14 +49,15 @@ class Pulse:
         await self._hand_over()
 
     async def _beat_on(self) -> None:
-        beat = 0
+        now, refresh_at = asyncio.get_running_loop().time, 0.0
         while True:
             await self._hand_over()
-            if beat % REFRESH_BEATS == 0 or not self._mirror.loaded:
+            began = now()
+            if began >= refresh_at or not self._mirror.loaded:
                 await self._refresh()
+                refresh_at = began + max(REFRESH_SECONDS, REFRESH_PAUSE * (now() - began))
             self._metrics.note(self._condition())
             await asyncio.sleep(BEAT)
-            beat += 1
 
     async def _hand_over(self) -> None:
         counts = self._tally.take()

@@ -21,6 +21,9 @@ SAMPLE = re.compile(r'[a-zA-Z_:][a-zA-Z0-9_:]*(\{([a-zA-Z_]\w*="(\\.|[^"\\])*",?
 JOB_LABEL = re.compile(r'[{,]job="')
 
 
+Group = tuple[tuple[str, str], ...]
+
+
 class Family(NamedTuple):
     """A family as it is scraped; sample lines sorted, for their order within a family is free."""
 
@@ -81,11 +84,16 @@ class Page:
         assert found, f"no family {name} in {[family.name for family in self.families]}"
         return found[0]
 
-    def groups(self) -> set[tuple[tuple[str, str], ...]]:
+    def groups(self) -> set[Group]:
         """The labels of every group, with the `instance=""` that a scrape adds."""
-        text = "\n".join(line for line in self.lines if line.startswith("push_time_seconds")) + "\n"
-        found = text_string_to_metric_families(text)
-        return {tuple(sorted(sample.labels.items())) for family in found for sample in family.samples}
+        return groups_of(self.lines)
+
+
+def groups_of(lines: Iterable[str]) -> set[Group]:
+    """The labels of every group that has a push time on a page."""
+    text = "".join(f"{line}\n" for line in lines if line.startswith("push_time_seconds"))
+    found = text_string_to_metric_families(text)
+    return {tuple(sorted(sample.labels.items())) for family in found for sample in family.samples}
 
 
 def pushed_of(families: Iterable[Family]) -> list[Family]:

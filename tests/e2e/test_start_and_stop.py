@@ -1,0 +1,198 @@
+"""Starting and stopping, as an init system, a container and a supervisor see it.
+
+In: command lines and variables of the environment.  Out: exit codes, what is served, what is left behind.
+Never: leaves a process behind; the fixtures check.
+"""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from client import HOST, Client
+from servers import ROOT, Program, Server, pgw_command, unused_port, wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from servers import RedisServer, StartServer
+
+
+def run(directory: Path, *flags: str, environ: Mapping[str, str] | None = None) -> tuple[int, str]:
+    """Run our command until it ends by itself; exit code and output."""
+    program = Program([*pgw_command(), *flags], directory, environ)
+    program.start()
+    try:
+        wait_until(lambda: not program.is_running, f"{flags} ends by itself")
+    finally:
+        program.kill_session()
+    assert program.process is not None
+    return program.process.returncode, program.log
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_stop_is_clean_with_a_private_redis(gateway: StartServer, number: int) -> None:
+    server = gateway()
+    server.post("job/j", "a 1\n")
+    assert len(server.redis_pids()) == 1
+
+    assert server.program.end(number) == 0
+    assert server.redis_pids() == []
+
+
+def test_serve_is_the_command_when_none_is_given(gateway: StartServer) -> None:
+    bare = gateway()
+    named = gateway()
+    named.program.end()
+    named.program.command = [*pgw_command(), "serve", *named.program.command[len(pgw_command()) :]]
+    named.start()
+
+    assert bare.post("job/j", "a 1\n").status == named.post("job/j", "a 1\n").status == 200
+
+
+def test_settings_are_read_from_the_environment_and_flags_beat_them(
+    gateway: StartServer, redis_server: RedisServer
+) -> None:
+    environ = {"PGW_REDIS_URL": redis_server.url, "PGW_REDIS_PREFIX": "env", "PGW_PUSH_MAX_BODY_SIZE": "10"}
+    one = gateway(environ=environ)
+    two = gateway("--push.max-body-size=1000", environ=environ)
+
+    assert one.post("job/j", "a 1\n").status == 200
+    assert [server.post("job/j", "a_longer_name 1\n").status for server in (one, two)] == [413, 200]
+    assert one.scrape().pushed == two.scrape().pushed
+    assert one.redis_pids() == []
+
+
+def test_a_deep_storage_path_is_no_obstacle(gateway: StartServer, tmp_path: Path) -> None:
+    deep = tmp_path.joinpath(*["a-rather-long-name-of-a-directory"] * 5)
+    server = gateway(f"--storage.path={deep}")
+    server.post("job/j", "a 1\n")
+
+    server.stop()
+    server.start()
+
+    assert 'a{instance="",job="j"} 1' in server.scrape().lines
+    server.stop()
+
+
+BAD = {
+    "an unknown flag": (("--web.listen-adress=:1",), {}, "--web.listen-adress"),
+    "a bad address": (("--web.listen-address=nowhere",), {}, "nowhere"),
+    "a bad number": (("--workers=many",), {}, "many"),
+    "a bad variable": ((), {"PGW_WORKERS": "0"}, "PGW_WORKERS"),
+    "a bad scheme": (("--redis.url=http://localhost",), {}, "http://localhost"),
+    "an unknown command": (("sevre",), {}, "sevre"),
+}
+
+
+@pytest.mark.parametrize(("flags", "environ", "named"), BAD.values(), ids=BAD.keys())
+def test_a_bad_setting_ends_with_2_and_is_named(
+    tmp_path: Path, flags: tuple[str, ...], environ: dict[str, str], named: str
+) -> None:
+    code, output = run(tmp_path, *flags, environ=environ)
+
+    assert code == 2, output
+    assert named in output
+    assert "Traceback" not in output
+    assert list(tmp_path.iterdir()) == [tmp_path / "output.log"]
+
+
+def test_a_taken_port_ends_with_1_and_is_named(shared_gateway: Server, tmp_path: Path) -> None:
+    address = f"--web.listen-address={HOST}:{shared_gateway.port}"
+
+    code, output = run(tmp_path, address, f"--storage.path={tmp_path / 'storage'}", "--workers=1")
+
+    assert code == 1, output
+    assert str(shared_gateway.port) in output
+    assert "Traceback" not in output
+
+
+def test_a_storage_path_that_cannot_be_used_ends_with_1_and_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a directory")
+
+    code, output = run(tmp_path, f"--web.listen-address={HOST}:{unused_port()}", f"--storage.path={tmp_path / 'file'}")
+
+    assert code == 1, output
+    assert str(tmp_path / "file") in output
+    assert "Traceback" not in output
+
+
+def test_two_gateways_never_share_one_storage_path(gateway: StartServer, tmp_path: Path) -> None:
+    storage = f"--storage.path={tmp_path / 'storage'}"
+    first = gateway(storage)
+    first.post("job/j", "a 1\n")
+
+    code, output = run(tmp_path, storage, f"--web.listen-address={HOST}:{unused_port()}", "--workers=1")
+
+    assert code == 1, output
+    assert str(tmp_path / "storage") in output
+    assert 'a{instance="",job="j"} 1' in first.scrape().lines
+
+
+def test_several_addresses_serve_the_same_groups(gateway: StartServer) -> None:
+    second = unused_port()
+    server = gateway()
+    server.stop()
+    server.program.command = [*server.program.command, f"--web.listen-address={HOST}:{second}"]
+    server.start()
+
+    server.post("job/j", "a 1\n")
+
+    assert 'a{instance="",job="j"} 1' in Client(second).scrape().lines
+
+
+@pytest.fixture
+def gunicorn(redis_server: RedisServer, tmp_path: Path) -> Iterator[Server]:
+    """`gunicorn` alone, in the root of the repository, with settings from the environment."""
+    port = unused_port()
+    environ = {
+        "PGW_WEB_LISTEN_ADDRESS": f"{HOST}:{port}",
+        "PGW_REDIS_URL": redis_server.url,
+        "PGW_REDIS_PREFIX": "gunicorn",
+        "PGW_WORKERS": "2",
+    }
+    program = Program([str(Path(sys.executable).with_name("gunicorn"))], ROOT, environ)
+    program.log_path = tmp_path / "output.log"
+    server = Server(program, port)
+    try:
+        server.start()
+        yield server
+        assert program.end() == 0
+        assert "Traceback" not in program.log
+    finally:
+        program.kill_session()
+
+
+def test_gunicorn_alone_serves_the_same_app(gunicorn: Server, gateway: StartServer, redis_server: RedisServer) -> None:
+    ours = gateway(f"--redis.url={redis_server.url}", "--redis.prefix=gunicorn")
+
+    assert gunicorn.post("job/j", "a 1\n").status == 200
+    assert ours.scrape().pushed == gunicorn.scrape().pushed
+    assert len(gunicorn.program.workers()) == 2
+
+
+def test_help_and_version_are_printed_to_stdout(tmp_path: Path) -> None:
+    for flag, expected in (("--help", "--redis.url"), ("--version", "pgw")):
+        command = [*pgw_command(), flag]
+        environ = Program(command, tmp_path).environ
+        done = subprocess.run(command, env=environ, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert expected in done.stdout
+
+
+def test_idle_connections_do_not_delay_a_stop(gateway: StartServer) -> None:
+    server = gateway()
+    idle = [socket.create_connection((HOST, server.port)) for _ in range(8)]
+    for connection in idle[:4]:
+        connection.sendall(b"GET /-/healthy HTTP/1.1\r\nHost: g\r\n\r\n")
+        assert connection.recv(12) == b"HTTP/1.1 200"
+    try:
+        server.stop()
+    finally:
+        for connection in idle:
+            connection.close()
