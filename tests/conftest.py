@@ -22,7 +22,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent / "e2e"))
 
 from client import HOST
-from servers import Program, RedisServer, Server, pgw_command, program_path, unused_port, with_flags
+from servers import Program, RedisServer, Server, pgw_command, program_path, stop_all, unused_port, with_flags
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -106,8 +106,7 @@ def _starter(directories: pytest.TempPathFactory, command: Callable[[int, Path],
 
     try:
         yield start
-        for server in started:
-            server.stop()
+        stop_all(started)
     finally:
         for server in started:
             server.destroy()

@@ -15,14 +15,11 @@ from typing import NamedTuple
 from pgw.errors import ParseError
 from pgw.formats.numbers import canonical, truncated_count
 from pgw.formats.recent import LONGEST_REMEMBERED, Recent
-from pgw.model.consistency import SUFFIXES
+from pgw.model.consistency import SUFFIXES, WRITTEN_LABELS
 from pgw.model.family import Family, Histogram, Metric, Sample, Summary, Type
 from pgw.model.grouping import Labels
 from pgw.model.names import quoted
 from pgw.model.series import Series
-
-OWN_LABELS = {Type.HISTOGRAM: "le", Type.GAUGE_HISTOGRAM: "le", Type.SUMMARY: "quantile"}
-"""The labels that are not part of a series but tell the parts of one metric apart."""
 
 Split = tuple[Series, str]
 """A series without its own label, and what that label said in canonical text (NaN: nothing)."""
@@ -44,7 +41,7 @@ class Draft:
     def __init__(self, name: str) -> None:
         self.name = name
         self.type: Type | None = None
-        self.own_label: str | None = None
+        self.own_label: str | None = None  # not one of the series, but telling the parts of one metric apart
         self.help: str | None = None
         self.metrics: list[Metric] = []
         self.compounds: dict[Labels, Compound] = {}
@@ -52,7 +49,7 @@ class Draft:
     def settle(self, kind: Type) -> None:
         """Give the family its type, by a TYPE line or else with its first sample."""
         self.type = kind
-        self.own_label = OWN_LABELS.get(kind)
+        self.own_label = WRITTEN_LABELS.get(kind)
 
     def family(self) -> Family:
         """The family, once the body has ended."""

@@ -97,13 +97,17 @@ class Program:
 
     def end(self, number: int = signal.SIGTERM) -> int:
         """Send it a signal and wait for its end; its exit code."""
-        assert self.process is not None
         self.send(number)
+        return self.wait()
+
+    def wait(self) -> int:
+        """Wait for its end; its exit code."""
+        assert self.process is not None
         try:
             return self.process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
             self.kill_session()
-            pytest.fail(f"{self.command} did not end within {STOP_SECONDS} s after signal {number}:\n{self.log}")
+            pytest.fail(f"{self.command} did not end within {STOP_SECONDS} s:\n{self.log}")
 
     def kill_session(self) -> None:
         """Kill it and all that it started and that stayed in its session."""
@@ -167,11 +171,7 @@ class Server(Client):
 
     def stop(self) -> None:
         """Stop it as an init system would; it must end well, alone, and without a traceback in its log."""
-        if self.program.is_running:
-            code = self.program.end()
-            assert code == 0, f"exit code {code}:\n{self.program.log[-4000:]}"
-        assert self.redis_pids() == []
-        assert "Traceback" not in self.program.log, self.program.log
+        stop_all([self])
 
     def redis_pids(self) -> list[int]:
         """The Redis servers that this gateway started."""
@@ -182,6 +182,19 @@ class Server(Client):
         self.program.kill_session()
         for pid in self.redis_pids():
             os.kill(pid, signal.SIGKILL)
+
+
+def stop_all(servers: Sequence[Server]) -> None:
+    """Stop those that run, all at once; each must end well, leave no Redis behind and have logged no traceback."""
+    running = [server for server in servers if server.program.is_running]
+    for server in running:
+        server.program.send(signal.SIGTERM)
+    for server in running:
+        code = server.program.wait()
+        assert code == 0, f"exit code {code}:\n{server.program.log[-4000:]}"
+    for server in servers:
+        assert server.redis_pids() == []
+        assert "Traceback" not in server.program.log, server.program.log
 
 
 class RedisServer:

@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 ONE = 'a{instance="",job="j"} 1'
 TWO = 'a{instance="",job="j"} 2'
 CLIENT_SECONDS = 20.0
-"""Far more than --redis.timeout=1s, so that a client that times out means a request that hangs."""
+"""Far more than --redis.timeout=500ms, so that a client that times out means a request that hangs."""
 
 
 @pytest.fixture
 def server(gateway: StartServer, own_redis: RedisServer) -> Server:
-    """A gateway on the test's own Redis that waits for it one second at most, with one push stored."""
-    server = gateway(f"--redis.url={own_redis.tcp_url}", "--redis.timeout=1s")
+    """A gateway on the test's own Redis that waits for it half a second at most, with one push stored."""
+    server = gateway(f"--redis.url={own_redis.tcp_url}", "--redis.timeout=500ms")
     server.timeout = CLIENT_SECONDS
     assert server.post("job/j", "a 1\n").status == 200
     return server

@@ -1,0 +1,43 @@
+"""The documents say what the code does: settings, routes and own metrics are all in the README."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from pgw.settings import Row, rows
+from pgw.telemetry.shared import OWN_TYPES
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+
+
+def row_in_readme(row: Row) -> str:
+    """What the table of settings in the README has to say of a setting."""
+    default = f"`{row.default}`" if isinstance(row.default, str) else ""
+    return f"| `{row.usage}` | `{row.variable}` | {default} | {row.help} |"
+
+
+def test_the_readme_lists_every_setting_as_it_is() -> None:
+    found = re.search(r"<!-- settings -->\n(.*)\n<!-- /settings -->", README, re.DOTALL)
+
+    assert found is not None
+    assert found[1].split("\n")[2:] == [row_in_readme(row) for _, row in rows()]
+
+
+@pytest.mark.parametrize("room", sorted(path.name for path in (ROOT / "pgw").iterdir() if path.suffix in ("", ".py")))
+def test_the_architecture_names_every_room(room: str) -> None:
+    if not room.startswith("_"):
+        assert f"`{room.removesuffix('.py')}`" in ARCHITECTURE or f"`{room}/`" in ARCHITECTURE
+
+
+@pytest.mark.parametrize("metric", OWN_TYPES)
+def test_the_changelog_or_the_readme_tells_of_every_family_of_our_own(metric: str) -> None:
+    assert metric in README
+
+
+def test_every_knowing_difference_is_marked_in_the_code() -> None:
+    marked = sum(path.read_text(encoding="utf-8").count("NOTE(pushgateway)") for path in (ROOT / "pgw").rglob("*.py"))
+
+    assert marked >= 10
