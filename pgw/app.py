@@ -6,9 +6,6 @@ Never: connects to anything; that happens when a worker starts, after the fork.
 """
 
 import os
-from typing import Any
-
-import falcon.asgi
 
 from pgw import __version__, embedded
 from pgw.errors import SettingError
@@ -24,10 +21,10 @@ from pgw.telemetry.process import SHARED_DIRECTORY, ProcessMetrics
 from pgw.telemetry.shared import OWN_TYPES, OwnFamilies, Tally
 from pgw.view.view import View
 from pgw.web.middleware import Life
-from pgw.web.routes import make_app
+from pgw.web.routes import App, make_app
 
 
-def create_app(settings: Settings) -> "falcon.asgi.App[Any, Any]":
+def create_app(settings: Settings) -> App:
     """Make the app of a worker."""
     store = open_store(settings)
     tally, metrics = Tally(), ProcessMetrics(os.environ.get(SHARED_DIRECTORY))
@@ -43,7 +40,7 @@ def create_app(settings: Settings) -> "falcon.asgi.App[Any, Any]":
     return make_app(gateway, tally=tally, metrics=metrics, life=life, max_body_size=settings.max_body_size)
 
 
-def from_environment() -> "falcon.asgi.App[Any, Any]":
+def from_environment() -> App:
     """Make the app for a server that was started without us, from the environment."""
     return create_app(Settings.read([], os.environ))
 

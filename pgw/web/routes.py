@@ -5,7 +5,7 @@ Out: the Falcon app.
 Never: holds logic of its own.
 """
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import falcon.asgi
 
@@ -19,13 +19,13 @@ from pgw.web.middleware import Counting, Life
 from pgw.web.push import PATH, Pushes
 from pgw.web.scrape import Scrape
 
+App: TypeAlias = "falcon.asgi.App[Any, Any]"
 
-def make_app(
-    gateway: Gateway, *, tally: Tally, metrics: ProcessMetrics, life: Life, max_body_size: int
-) -> "falcon.asgi.App[Any, Any]":
+
+def make_app(gateway: Gateway, *, tally: Tally, metrics: ProcessMetrics, life: Life, max_body_size: int) -> App:
     """Make the app of a worker."""
     middleware: list[Any] = [Counting(tally), life]
-    app: falcon.asgi.App[Any, Any] = falcon.asgi.App(middleware=middleware)
+    app: App = falcon.asgi.App(middleware=middleware)
     app.resp_options.default_media_type = None  # type: ignore[assignment]  # an answer without a body has no type
     problems.install(app, metrics.count_problem)
     app.add_route("/metrics", Scrape(gateway, metrics.observe_scrape))
