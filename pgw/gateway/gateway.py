@@ -106,7 +106,14 @@ class Gateway:
 
     def _write(self, families: list[Family], key: GroupingKey) -> Write:
         fragments = [
-            Fragment(each.name, each.type, each.help, write_samples(each, key).encode(), unchecked=not self._checked)
+            Fragment(
+                each.name,
+                each.type,
+                each.help,
+                write_samples(each, key).encode(),
+                unchecked=not self._checked,
+                details=each.details,
+            )
             for each in families
         ]
         return Write(key, fragments, signature(families, key, checked=self._checked), self._checked)

@@ -68,6 +68,8 @@ class Family(NamedTuple):
     help: str | None
     """None where no HELP was given, which shows no HELP line; an empty help shows one."""
     metrics: list[Metric]
+    details: tuple[bytes, ...] = ()
+    """What the text format cannot carry of each metric (formats/details.py); nothing if it carries all of all."""
 
 
 class Exposition(NamedTuple):

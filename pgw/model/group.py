@@ -25,6 +25,8 @@ class Fragment(NamedTuple):
     """Pushed with the consistency check off: it may clash with fragments of other groups."""
     pushed_at: int = 0
     """When the push that wrote it was applied: microseconds since 1970 by the clock of Redis."""
+    details: tuple[bytes, ...] = ()
+    """What the text cannot carry of each metric, in the order of the metrics; nothing if it carries all of all."""
 
 
 class Group(NamedTuple):

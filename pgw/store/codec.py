@@ -5,7 +5,8 @@ Out: bytes; or a Group.
 Never: leaves a value half-read: anything unexpected is a CorruptGroup.
 
 A family's field is a stream of two msgpack objects: the time of the push that wrote it (16 digits, microseconds
-since 1970, written by the script) and the array [type, flags, help or nil, sample lines]. The header, in the
+since 1970, written by the script) and the array [type, flags, help or nil, sample lines], to which the details of
+the metrics are added where there are any. The header, in the
 field "", is the array [push time, failure time, deadline, signature, {label: value}]. Times are text of one
 length, so that the scripts build and read the header by position and redis-cli shows it to a person.
 """
@@ -30,7 +31,10 @@ _UTF8 = {"errors": "surrogateescape"}
 def encode_fragment(fragment: Fragment) -> bytes:
     """Encode all of a fragment but its name and its time."""
     flags = UNCHECKED if fragment.unchecked else 0
-    return cast("bytes", msgpack.packb([int(fragment.type), flags, fragment.help, fragment.text]))
+    parts: list[object] = [int(fragment.type), flags, fragment.help, fragment.text]
+    if fragment.details:
+        parts.append(fragment.details)
+    return cast("bytes", msgpack.packb(parts))
 
 
 def decode_fragment(name: str, value: bytes) -> Fragment:
@@ -38,8 +42,9 @@ def decode_fragment(name: str, value: bytes) -> Fragment:
     try:
         stream = msgpack.Unpacker(max_buffer_size=0)
         stream.feed(value)
-        pushed_at, (kind, flags, text_help, text) = stream
-        return Fragment(name, Type(kind), text_help, text, bool(flags & UNCHECKED), int(pushed_at))
+        pushed_at, (kind, flags, text_help, text, *rest) = stream
+        details = tuple(rest[0]) if rest else ()
+        return Fragment(name, Type(kind), text_help, text, bool(flags & UNCHECKED), int(pushed_at), details)
     except (ValueError, TypeError, msgpack.UnpackException) as error:
         raise CorruptGroup(name, str(error)) from error
 
