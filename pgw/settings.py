@@ -191,8 +191,11 @@ def processors(limit: Path = CPU_LIMIT) -> int:
 
 def without_password(url: str) -> str:
     """A URL that may be shown: user and password are left out."""
-    before, at, after = url.rpartition("@")
-    return f"{before.partition('://')[0]}://***@{after}" if at else url
+    before, at, place = url.rpartition("@")
+    if not at:
+        return url
+    scheme, separator, _ = before.rpartition("://")
+    return f"{scheme}{separator}***@{place}"
 
 
 ADDRESSES = Kind(read_addresses, "ADDRESS", "an address such as :9091, 127.0.0.1:9091 or [::1]:9091", many=True)

@@ -92,6 +92,13 @@ def pushgateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartServe
         yield start
 
 
+@pytest.fixture(scope="session")
+def running_pushgateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One original for all tests."""
+    with _starter(tmp_path_factory, _pushgateway_command) as start:
+        yield start()
+
+
 @contextmanager
 def _starter(directories: pytest.TempPathFactory, command: Callable[[int, Path], list[str]]) -> Iterator[StartServer]:
     started: list[Server] = []

@@ -67,6 +67,10 @@ class Gateway:
         if key.is_utf8:  # no other can exist
             await self._store.delete(key)
 
+    async def wipe(self) -> None:
+        """Remove all groups, in one step."""
+        await self._store.wipe()
+
     async def scrape(self, *, compressed: bool) -> Page:
         """GET: all groups, with every push that was answered before."""
         return await self._mirror.page(compressed=compressed)

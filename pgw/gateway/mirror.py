@@ -37,7 +37,11 @@ class Mirror:
         self._own = own
         self._feed = Feed()
         self._turn = asyncio.Lock()
-        self._read_since = -1.0
+        self._begun = 0
+        """How many reads have begun. Not a time: uvloop's clock stands still for a millisecond, in which a push may
+        be answered."""
+        self._done = 0
+        """Which of them the view is from; 0: none."""
         self._gzip: tuple[int, Page] | None = None
         self.sums: Mapping[str, float] = {}
         """The counters of all workers, as they were last read."""
@@ -47,7 +51,7 @@ class Mirror:
     @property
     def loaded(self) -> bool:
         """Whether the view was ever complete."""
-        return self._read_since >= 0
+        return self._done > 0
 
     @property
     def view(self) -> View:
@@ -60,22 +64,23 @@ class Mirror:
         Raises:
             StoreUnavailable: whether the view is up to date cannot be known.
         """
-        asked = asyncio.get_running_loop().time()
+        begun = self._begun
         async with self._turn:
-            await self._read(asked)
+            await self._read(begun)
             return await self._compressed() if compressed else plain_page(self._view.pieces)
 
     async def refresh(self) -> None:
         """Take in what has changed, so that the next page finds little to do."""
-        asked = asyncio.get_running_loop().time()
+        begun = self._begun
         async with self._turn:
-            await self._read(asked)
+            await self._read(begun)
 
-    async def _read(self, asked: float) -> None:
-        """Take in what has changed, unless that was begun by another since it was asked for."""
-        if self._read_since >= asked:
+    async def _read(self, begun: int) -> None:
+        """Take in what has changed, unless a read after those that had `begun` when it was asked for has done so."""
+        if self._done > begun:
             return
-        since = asyncio.get_running_loop().time()
+        self._begun += 1
+        number = self._begun
         changes = await self._store.changes(self._feed)
         self._drop(changes)
         for start in range(0, len(changes.changed), SLICE_GROUPS):
@@ -84,7 +89,7 @@ class Mirror:
         self._view.show_own(self._own(self.sums, self.now))
         self._view.settle()
         self._feed = changes.feed
-        self._read_since = since
+        self._done = number
 
     def _drop(self, changes: Changes) -> None:
         gone: Iterable[str] = changes.deleted

@@ -55,6 +55,7 @@ def check_readable(push: Exposition, key: GroupingKey) -> None:
     NOTE(pushgateway): the original accepts these too when its check is off, and then no scrape succeeds.
     """
     for family in push.families:
+        check_label_names(family, key)
         check_written_label(family, key)
 
 

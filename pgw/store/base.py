@@ -94,6 +94,10 @@ class Store(Protocol):
         """Remove the group; tell whether there was one."""
         ...
 
+    async def wipe(self) -> int:
+        """Remove all groups, in one step; tell how many there were."""
+        ...
+
     async def changes(self, feed: Feed) -> Changes:
         """Tell what has changed; includes every write that was answered before the call."""
         ...

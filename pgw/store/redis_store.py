@@ -47,7 +47,7 @@ class RedisStore:
         self._writer = Writer(Link(pool, timeout), self._batch)
         self._push, self._fail, self._delete = map(scripts.load, ("push", "fail", "delete"))
         self._changes, self._groups, self._copies = map(scripts.load, ("changes", "groups", "copies"))
-        self._count = scripts.load("count")
+        self._count, self._wipe = map(scripts.load, ("count", "wipe"))
 
     async def push(self, write: Write) -> Mapping[str, str]:
         """See Store.push."""
@@ -71,6 +71,12 @@ class RedisStore:
         touched = (keys.changes, keys.tombstones, keys.families, keys.version, keys.epoch, group)
         arguments = (_new_epoch(), key.name, key.shape, TOMBSTONES_KEPT)
         return bool(await self._writer.write(Call.of(self._delete, touched, arguments)))
+
+    async def wipe(self) -> int:
+        """See Store.wipe."""
+        keys = self._keys
+        touched = (keys.changes, keys.tombstones, keys.families, keys.version, keys.epoch)
+        return int(await self._writer.write(Call.of(self._wipe, touched, (_new_epoch(), keys.group("")))))
 
     async def changes(self, feed: Feed) -> Changes:
         """See Store.changes; a large answer is read in several parts."""

@@ -105,7 +105,8 @@ class OwnFamilies:
     def _requests(self, sums: Mapping[str, float]) -> Iterator[str]:
         for field in sorted(sums):
             if field.startswith("requests/"):
-                _, code, handler, method = field.split("/")
+                code, _, rest = field.removeprefix("requests/").partition("/")
+                handler, _, method = rest.rpartition("/")  # a handler may be called api/v1/status
                 yield self._line(REQUESTS, sums[field], code=code, handler=handler, method=method)
 
     def _summary(self, name: str, sums: Mapping[str, float], now: int) -> Iterator[str]:

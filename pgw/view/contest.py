@@ -7,12 +7,17 @@ Never: needed while the consistency check is on; then no two fragments clash.
 NOTE(pushgateway): the original answers every scrape with 500 until the clash is gone.
 """
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from pgw.model.consistency import SUFFIXES
 from pgw.model.family import Type
+from pgw.model.series import notation
 from pgw.view.pieces import Place
+
+
+_LINE = re.compile(rb"[^\n]*\n")
 
 
 class Contender(NamedTuple):
@@ -37,7 +42,7 @@ def settle(contenders: Iterable[Contender]) -> Settled:
     """Decide which sample lines may stand; of equally old fragments the one whose place sorts last counts as newer."""
     types: dict[str, Type] = {}
     taken: dict[str, str] = {}
-    seen: set[bytes] = set()
+    shown: set[bytes] = set()
     texts: dict[Place, bytes] = {}
     for _, place, kind, text in sorted(contenders, key=lambda each: (each.pushed_at, each.place), reverse=True):
         family = place[0]
@@ -45,9 +50,9 @@ def settle(contenders: Iterable[Contender]) -> Settled:
         if stands:
             types[family] = kind
             taken.update((family + suffix, family) for suffix in SUFFIXES.get(kind, ()))
-        lines = [line for line in text.splitlines(keepends=True) if stands and _series(line) not in seen]
-        seen.update(map(_series, lines))
-        texts[place] = b"".join(lines)
+        metrics = [each for each in _metrics(family, kind, text) if stands and each.series not in shown]
+        shown.update(each.series for each in metrics)
+        texts[place] = b"".join(each.text for each in metrics)
     return Settled(texts, types)
 
 
@@ -64,5 +69,20 @@ def _names_are_free(family: str, kind: Type, types: Mapping[str, Type], taken: M
     return not any(family + suffix in types for suffix in SUFFIXES.get(kind, ()))
 
 
-def _series(line: bytes) -> bytes:
-    return line.rpartition(b" ")[0]
+class _Metric(NamedTuple):
+    series: bytes
+    """What stands before the value, in its last line."""
+    text: bytes
+
+
+def _metrics(family: str, kind: Type, text: bytes) -> Iterator[_Metric]:
+    """Divide a fragment into what stands or falls as one.
+
+    A line each; of a histogram or summary all lines up to its count, as buckets of two would read as one.
+    """
+    last = notation(f"{family}_count", " ").partition(" ")[0].encode() if kind in SUFFIXES else b""
+    start = 0
+    for line in _LINE.finditer(text):  # not splitlines(): a label value may hold a carriage return
+        if line[0].startswith(last):
+            yield _Metric(line[0].rpartition(b" ")[0], text[start : line.end()])
+            start = line.end()

@@ -103,7 +103,7 @@ class View:
     def _put_fragment(self, name: str, fragment: Fragment, before: Vote | None) -> Vote:
         vote = Vote(fragment.type, fragment.help, fragment.unchecked, silent=not fragment.text)
         family = fragment.name
-        if family in self._hidden or vote.unchecked:
+        if family in self._hidden or vote.unchecked or self._head(family).contested:
             self._touched.add(family)
             self._hidden.get(family, {}).pop((family, name), None)
         self.pieces.put((family, name), fragment.text)

@@ -13,9 +13,16 @@ local function header_of(pushed, failed, signature, labels)
   return '\149\176' .. pushed .. '\176' .. failed .. '\176' .. NEVER .. '\196\016' .. signature .. labels
 end
 
-local function push_time(header) return header and header:sub(3, 18) or NEVER end
-local function failure_time(header) return header and header:sub(20, 35) or NEVER end
-local function signature_of(header) return header and header:sub(55, 70) or UNKNOWN end
+-- Of a header that somebody else has broken nothing is taken over: the next push makes the group readable again.
+local MOMENT = '\176' .. ('%d'):rep(16)
+local READABLE = '^\149' .. MOMENT .. MOMENT .. MOMENT .. '\196\016'
+local function part(header, first, last, otherwise)
+  return header and #header > 70 and header:find(READABLE) and header:sub(first, last) or otherwise
+end
+
+local function push_time(header) return part(header, 3, 18, NEVER) end
+local function failure_time(header) return part(header, 20, 35, NEVER) end
+local function signature_of(header) return part(header, 55, 70, UNKNOWN) end
 
 -- The version of this change. The first change of a store gives it its random name.
 local function next_version(version_key, epoch_key, epoch)

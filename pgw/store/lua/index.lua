@@ -16,6 +16,7 @@ end
 
 -- The type in the value of a family's field: behind the time (17 bytes) and the mark of the array (1).
 local function type_of(value) return value and string.byte(value, 19) end
+local function is_unchecked(value) return value and string.byte(value, 20) == 1 end  -- the flags, see codec.py
 
 local function index_load(index_key, names)
   local index, values = {}, chunked('HMGET', index_key, names)

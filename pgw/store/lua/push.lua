@@ -52,31 +52,35 @@ local function read_push(i)
   return push
 end
 
--- What the group holds of the families in question, as name -> type: all of them if they are to be replaced.
+-- What the group holds of the families in question, all of them if they are to be replaced: as name -> type, or false
+-- for one that it does not hold or that cannot be read; and which of these nobody has checked.
 local function held_types(push)
-  local held = {}
+  local held, loose = {}, {}
+  local function note(name, value)
+    held[name] = type_of(value) or false
+    loose[name] = is_unchecked(value)
+  end
   if push.mode == 'replace' then
     local all = redis.call('HGETALL', push.key)
     for i = 1, #all, 2 do
-      if all[i] ~= '' then held[all[i]] = type_of(all[i + 1]) end
+      if all[i] ~= '' then note(all[i], all[i + 1]) end
     end
   else
     local values = chunked('HMGET', push.key, push.names)
-    for i, name in ipairs(push.names) do held[name] = type_of(values[i]) end
+    for i, name in ipairs(push.names) do note(name, values[i]) end
   end
-  return held
+  return held, loose
 end
 
--- What the push changes in the index: names that it adds, takes away or gives another type.
-local function difference(push, held)
+-- What the push changes in the index: names that it adds, takes away or gives another type. Those that were there
+-- without a check count as added too when it comes to what may stand beside them.
+local function difference(push, held, loose)
   local changed, added, dropped, pushed = {}, {}, {}, {}
   for i, name in ipairs(push.names) do
     local kind = string.byte(push.blobs[i], 2)
     pushed[name] = kind
-    if held[name] ~= kind then
-      changed[#changed + 1] = name
-      added[#added + 1] = name
-    end
+    if held[name] ~= kind then changed[#changed + 1] = name end
+    if held[name] ~= kind or loose[name] then added[#added + 1] = name end
   end
   for name in pairs(held) do
     if not pushed[name] then
@@ -151,9 +155,9 @@ end
 -- Families that live in groups of other shapes, where a series could stand twice: was it looked at, and is what
 -- was looked at still there? Groups of one shape cannot hold the same series, so most pushes pass at once.
 local function unseen_shapes(index, push)
-  local look = {}
+  local look, missing = {}, false
   for _, name in ipairs(push.names) do
-    local others, missing = {}, false
+    local others = {}
     for entry in pairs(index[name]) do
       local shape = entry:match(' (.*)$')
       if shape ~= push.shape then
@@ -161,12 +165,13 @@ local function unseen_shapes(index, push)
         missing = missing or not (' ' .. (push.guards[name] or '') .. ' '):find(' ' .. shape .. ' ', 1, true)
       end
     end
-    if missing then
+    if #others > 0 then
       look[#look + 1] = name
       look[#look + 1] = table.concat(others, ' ')
     end
   end
-  return look
+  -- One that was not looked at is reason to look at all again: the guards that come back are those of this answer.
+  return missing and look or {}
 end
 
 local function witnesses_moved(push)
@@ -197,7 +202,9 @@ local function signature_after(push, header, held)
   if push.mode == 'replace' or not header then return push.signature end
   if #push.names == 0 then return signature_of(header) end
   local kept = redis.call('HLEN', push.key) - 1
-  for _ in pairs(held) do kept = kept - 1 end
+  for _, kind in pairs(held) do
+    if kind then kept = kept - 1 end
+  end
   return kept == 0 and push.signature or UNKNOWN
 end
 
@@ -208,8 +215,8 @@ local function apply(push, version, now)
     return ''
   end
   if not header and push.twin ~= '' and redis.call('ZSCORE', CHANGES, push.twin) then return {'twin'} end
-  local held = held_types(push)
-  local diff = difference(push, held)
+  local held, loose = held_types(push)
+  local diff = difference(push, held, loose)
   local index = load_index(push, diff)
   apply_difference(index, push, held, diff)
   if push.checked then

@@ -1,0 +1,22 @@
+-- wipe: remove all groups.
+--   KEYS[1] changes     zset    group -> version of its last change
+--   KEYS[2] tombstones  zset    group -> version of its deletion; "" -> the version up to which it was trimmed
+--   KEYS[3] families    hash    the index, see index.lua
+--   KEYS[4] version     string
+--   KEYS[5] epoch       string
+--   ARGV    a random name, taken if the store has none yet; what the keys of groups begin with
+--   returns how many groups there were
+--   cost O(groups): the one script that is as long as the store is large, because it must be all or nothing. The keys
+--     of the groups cannot be declared for the same reason: only `changes`, at that moment, knows them. They are in
+--     the slot of the others.
+-- include: header
+
+local CHANGES, TOMBSTONES, FAMILIES, VERSION, EPOCH = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local epoch, prefix = ARGV[1], ARGV[2]
+
+local version = next_version(VERSION, EPOCH, epoch)
+local names = redis.call('ZRANGE', CHANGES, 0, -1)
+for _, name in ipairs(names) do redis.call('UNLINK', prefix .. name) end
+redis.call('UNLINK', CHANGES, TOMBSTONES, FAMILIES)
+redis.call('ZADD', TOMBSTONES, version, '')  -- whoever looked before has to read everything again, which is nothing
+return #names

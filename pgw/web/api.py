@@ -1,0 +1,117 @@
+"""The JSON API: what is stored, how this gateway was started, and wiping all of it.
+
+In: requests below `/api/v1`.
+Out: `{"status":"success","data":...}`; the groups are sent one by one, so that no number of them fills the memory.
+Never: answers another site's script without saying so in the CORS headers.
+Follows: api/v1/api.go and handler/wipe.go of the original (behaviour page, section 1.3).
+
+NOTE(pushgateway): the groups come sorted by name; the original's order is random.
+"""
+
+from collections.abc import AsyncIterator, Callable
+
+import falcon.asgi
+
+from pgw.formats.json_writer import group_json
+from pgw.gateway.gateway import Gateway
+from pgw.web.problems import answer
+from pgw.web.resource import Page
+
+CORS = {
+    "Access-Control-Allow-Headers": "Accept, Authorization, Content-Type, Origin",
+    "Access-Control-Allow-Methods": "GET, POST, DELETE, OPTIONS",
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Expose-Headers": "Date",
+    "Cache-Control": "no-cache, no-store, must-revalidate",
+}
+_OPENING, _CLOSING = b'{"status":"success","data":', b"}"
+
+
+class ApiPage(Page):
+    """A page of the API."""
+
+    async def on_options(self, request: falcon.asgi.Request, response: falcon.asgi.Response) -> None:
+        """Answer as every path of the API does, those that lead nowhere included."""
+        options(request, response)
+
+
+class Metrics(ApiPage):
+    """All groups."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+
+    async def on_get(self, request: falcon.asgi.Request, response: falcon.asgi.Response) -> None:
+        """Answer with the groups."""
+        request.context.handler = "api/v1/metrics"
+        groups = self._json()
+        first = await anext(groups)  # Redis is asked before the status is sent, so that it can still be 503
+        _succeed(response)
+        response.stream = _chained(first, groups)
+
+    async def _json(self) -> AsyncIterator[bytes]:
+        separator = _OPENING + b"["
+        async for groups in self._gateway.groups():
+            for group in groups:
+                yield separator + group_json(group)
+                separator = b","
+        yield (separator if separator != b"," else b"") + b"]" + _CLOSING
+
+
+class Status(ApiPage):
+    """How this gateway was built and started."""
+
+    def __init__(self, status: Callable[[], bytes]) -> None:
+        self._status = status
+
+    async def on_get(self, request: falcon.asgi.Request, response: falcon.asgi.Response) -> None:
+        """Answer with versions, flags and the time of the start."""
+        request.context.handler = "api/v1/status"
+        _succeed(response)
+        response.data = _OPENING + self._status() + _CLOSING
+
+
+class Wipe:
+    """PUT /api/v1/admin/wipe, where the admin API is on."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+
+    async def on_put(self, request: falcon.asgi.Request, response: falcon.asgi.Response) -> None:
+        """Remove all groups."""
+        request.context.handler = "wipe"
+        await self._gateway.wipe()
+        response.status = 202
+        response.content_length = 0
+
+    async def on_options(self, request: falcon.asgi.Request, response: falcon.asgi.Response) -> None:
+        """Answer as every path of the API does."""
+        options(request, response)
+
+
+def options(request: falcon.asgi.Request, response: falcon.asgi.Response) -> None:
+    """Answer OPTIONS: who may ask for what."""
+    request.context.handler = "api/v1/options"
+    response.set_headers(CORS)
+    response.content_length = 0
+
+
+async def elsewhere(req: falcon.asgi.Request, resp: falcon.asgi.Response | None, **_: object) -> None:
+    """Answer for a path of the API that leads nowhere. A sink."""
+    if resp is None:
+        return
+    if req.method == "OPTIONS":
+        options(req, resp)
+    else:
+        answer(resp, 404, "404 page not found")
+
+
+def _succeed(response: falcon.asgi.Response) -> None:
+    response.set_headers(CORS)
+    response.content_type = "application/json"
+
+
+async def _chained(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    async for part in rest:
+        yield part

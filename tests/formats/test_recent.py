@@ -1,0 +1,28 @@
+"""The bounded memory."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pgw.formats.recent import Recent
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 9))), st.integers(0, 8))
+def test_it_holds_no_more_than_its_limit_and_nothing_wrong(steps: list[tuple[bool, int]], limit: int) -> None:
+    recent: Recent[int, str] = Recent(limit)
+    for is_put, key in steps:
+        if is_put:
+            recent.put(key, str(key))
+            assert recent.get(key) == str(key)
+        else:
+            assert recent.get(key) in (None, str(key))
+        assert len(recent) <= max(2, limit)
+
+
+def test_what_is_asked_for_outlives_what_is_not() -> None:
+    recent: Recent[str, str] = Recent(4)
+    for key in ("hot", "cold", "a", "b"):
+        recent.put(key, key)
+        recent.get("hot")
+    recent.put("c", "c")
+    assert recent.get("hot") == "hot"
+    assert recent.get("cold") is None

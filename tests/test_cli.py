@@ -1,0 +1,172 @@
+"""The command line as a user types it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pgw import __version__, cli
+from pgw.settings import rows
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from servers import Server
+
+
+@pytest.fixture(autouse=True)
+def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("PGW_")]:
+        monkeypatch.delenv(name)
+
+
+@pytest.mark.parametrize("argv", [["--help"], ["-h"], ["serve", "--help"], ["inspect", "--workers=2", "--help"]])
+def test_help_shows_the_commands_and_every_flag(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(argv) == 0
+    shown = capsys.readouterr().out
+    assert "pgw inspect" in shown
+    assert [row.flag for _, row in rows() if row.usage not in shown] == []
+
+
+def test_version_shows_the_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--version"]) == 0
+    assert capsys.readouterr().out.startswith(f"pgw {__version__} ")
+
+
+@pytest.mark.parametrize(
+    ("argv", "sentence"),
+    [
+        (["--foo"], "command line: '--foo' is not a flag of pgw (pgw --help lists them)"),
+        (["serve", "--workers=none"], "--workers: 'none' is not a whole number of at least 1"),
+        (["serve", "extra"], "command line: 'extra' is not a flag of pgw (pgw --help lists them)"),
+        (["fly"], "command line: 'fly' is not a command: write serve or inspect"),
+        (["inspect", "--jsn"], "command line: '--jsn' is not a flag of pgw inspect (which takes one group at most)"),
+        (["inspect", "job/a", "job/b"], "command line: 'job/b' is not a flag of pgw inspect"),
+        (["inspect", "--redis.url=ftp://h"], "--redis.url: 'ftp://h' is not a URL that starts with redis://"),
+    ],
+)
+def test_a_bad_command_line_exits_2_with_one_sentence(
+    argv: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(argv) == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err.startswith(f"pgw: error: {sentence}")
+    assert shown.err.count("\n") == 1
+
+
+def test_a_bad_variable_exits_2_and_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PGW_LOG_FORMAT", "xml")
+    assert cli.main([]) == 2
+    assert capsys.readouterr().err == "pgw: error: PGW_LOG_FORMAT: 'xml' is not one of logfmt, json\n"
+
+
+def test_a_url_that_only_the_store_can_refuse_exits_2(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["inspect", "--redis.url=redis://h:port"]) == 2
+    assert "--redis.url" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("argv", "sentence"),
+    [
+        (["--redis.url=redis://127.0.0.1:1"], "Redis cannot be used"),
+        (["--storage.path=/nonexistent"], "no gateway is running on /nonexistent (--storage.path)"),
+    ],
+)
+def test_inspect_without_a_redis_exits_1_with_one_sentence(
+    argv: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["inspect", *argv]) == 1
+    shown = capsys.readouterr().err
+    assert shown.startswith(f"pgw: error: {sentence}")
+    assert shown.count("\n") == 1
+
+
+class TestInspectOfARunningGateway:
+    """What `pgw inspect` shows of groups that were pushed over HTTP."""
+
+    @pytest.fixture
+    def storage(self, shared_gateway: Server) -> str:
+        """The flag that names the storage of a gateway that holds two groups."""
+        body = b"# HELP done How many.\n# TYPE done counter\ndone 2\n# TYPE at gauge\nat 3\n"
+        assert shared_gateway.post("/metrics/job/backup/instance/db%201", body).status == 200
+        assert shared_gateway.post("/metrics/job/clash", b"# TYPE done gauge\ndone 1\n").status == 400
+        return f"--storage.path={shared_gateway.program.directory / 'storage'}"
+
+    def test_the_listing_has_a_line_for_each_group(self, storage: str, capsys: pytest.CaptureFixture[str]) -> None:
+        assert cli.main(["inspect", storage]) == 0
+        head, backup, clash = capsys.readouterr().out.splitlines()
+        assert head.split() == ["GROUP", "FAMILIES", "BYTES", "LAST", "PUSH"]
+        assert backup.split()[:3] == ["job/backup/instance/db%201", "2", str(self.bytes_of_backup())]
+        assert backup.endswith("s ago)")
+        assert clash.split()[:4] == ["job/clash", "0", "0", "never"]
+        assert "FAILED" in clash
+        assert "FAILED" not in backup
+
+    @staticmethod
+    def bytes_of_backup() -> int:
+        return sum(len(f'{name}{{instance="db 1",job="backup"}} {value}\n') for name, value in (("done", 2), ("at", 3)))
+
+    @pytest.mark.parametrize(
+        "group", ["job/backup/instance/db%201", "job/backup/instance/db 1", "instance/db 1/job/backup/"]
+    )
+    def test_a_group_is_shown_as_it_is_scraped(
+        self, storage: str, group: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert cli.main(["inspect", storage, group]) == 0
+        shown = capsys.readouterr().out
+        assert 'labels      instance="db 1", job="backup"\n' in shown
+        assert '# HELP done How many.\n# TYPE done counter\ndone{instance="db 1",job="backup"} 2\n' in shown
+        assert '\n# TYPE at gauge\nat{instance="db 1",job="backup"} 3\n' in shown
+
+    def test_the_listing_as_json(self, storage: str, capsys: pytest.CaptureFixture[str]) -> None:
+        assert cli.main(["inspect", "--json", storage]) == 0
+        backup, clash = json.loads(capsys.readouterr().out)
+        assert backup["labels"] == {"instance": "db 1", "job": "backup"}
+        assert (backup["family_count"], backup["last_push_successful"], backup["last_failure"]) == (2, True, None)
+        assert (clash["family_count"], clash["last_push_successful"], clash["last_push"]) == (0, False, None)
+
+    def test_a_group_as_json(self, storage: str, capsys: pytest.CaptureFixture[str]) -> None:
+        assert cli.main(["inspect", storage, "job/backup/instance/db%201", "--json"]) == 0
+        shown = json.loads(capsys.readouterr().out)
+        families = {family["name"]: family for family in shown["families"]}
+        assert (families["done"]["type"], families["done"]["help"]) == ("counter", "How many.")
+        assert (families["at"]["type"], families["at"]["help"]) == ("gauge", None)
+        assert families["at"]["samples"] == ['at{instance="db 1",job="backup"} 3']
+
+    @pytest.mark.parametrize(
+        ("group", "sentence"),
+        [("job/none", "there is no group job/none"), ("backup", "'backup' is not a group: write it as job/some_job")],
+    )
+    def test_an_unknown_group_exits_1_with_one_sentence(
+        self, storage: str, group: str, sentence: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert cli.main(["inspect", storage, group]) == 1
+        shown = capsys.readouterr()
+        assert shown.out == ""
+        assert shown.err.startswith(f"pgw: error: {sentence}")
+
+    def test_an_empty_store_is_said_to_be_empty(
+        self, shared_gateway: Server, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        storage = f"--storage.path={shared_gateway.program.directory / 'storage'}"
+        assert cli.main(["inspect", storage]) == 0
+        assert capsys.readouterr().out == "no groups are stored\n"
+        assert cli.main(["inspect", storage, "--json"]) == 0
+        assert json.loads(capsys.readouterr().out) == []
+
+
+def test_a_reader_that_has_seen_enough_gets_no_traceback(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "pgw", "--help"], stdout=subprocess.PIPE, stderr=(tmp_path / "err").open("wb")
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+    assert b"Traceback" not in (tmp_path / "err").read_bytes()

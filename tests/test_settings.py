@@ -1,0 +1,183 @@
+"""Settings: flags, variables, defaults, and what is said about those that cannot be used."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pgw.errors import SettingError
+from pgw.settings import Settings, describe, processors, read_duration, read_size, rows, split_address
+
+
+@pytest.mark.parametrize(
+    ("argv", "field", "value"),
+    [
+        (["--web.listen-address=:9099"], "listen_addresses", (":9099",)),
+        (["--web.listen-address", ":9099"], "listen_addresses", (":9099",)),
+        (["--web.listen-address=:1", "--web.listen-address=[::1]:2"], "listen_addresses", (":1", "[::1]:2")),
+        (["--redis.url=redis://h:1/2"], "redis_url", "redis://h:1/2"),
+        (["--redis.url=unix:///run/redis.sock"], "redis_url", "unix:///run/redis.sock"),
+        (["--redis.prefix=team-a.pgw"], "redis_prefix", "team-a.pgw"),
+        (["--redis.timeout=500ms"], "redis_timeout", 0.5),
+        (["--workers=3"], "workers", 3),
+        (["--storage.path=/data"], "storage_path", Path("/data")),
+        (["--push.disable-consistency-check"], "check_consistency", False),
+        (["--no-push.disable-consistency-check"], "check_consistency", True),
+        (["--push.max-body-size=1KiB"], "max_body_size", 1024),
+        (["--log.level=warn"], "log_level", "warn"),
+        (["--log.format=json"], "log_format", "json"),
+    ],
+)
+def test_a_flag_sets_its_field_and_no_other(argv: list[str], field: str, value: object) -> None:
+    settings = Settings.read(argv, {})
+    assert getattr(settings, field) == value
+    for name, _ in rows():
+        assert name == field or getattr(settings, name) == getattr(Settings(), name)
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "field", "value"),
+    [
+        ("PGW_WEB_LISTEN_ADDRESS", ":1, 127.0.0.1:2", "listen_addresses", (":1", "127.0.0.1:2")),
+        ("PGW_REDIS_URL", "redis://h", "redis_url", "redis://h"),
+        ("PGW_WORKERS", "3", "workers", 3),
+        ("PGW_PUSH_DISABLE_CONSISTENCY_CHECK", "true", "check_consistency", False),
+        ("PGW_PUSH_DISABLE_CONSISTENCY_CHECK", "1", "check_consistency", False),
+        ("PGW_PUSH_DISABLE_CONSISTENCY_CHECK", "false", "check_consistency", True),
+        ("PGW_PUSH_DISABLE_CONSISTENCY_CHECK", "0", "check_consistency", True),
+        ("PGW_REDIS_URL", "", "redis_url", None),
+    ],
+)
+def test_a_variable_sets_what_its_flag_sets(variable: str, text: str, field: str, value: object) -> None:
+    assert getattr(Settings.read([], {variable: text}), field) == value
+
+
+def test_a_flag_beats_the_environment_which_beats_the_default() -> None:
+    environ = {"PGW_REDIS_PREFIX": "environment", "PGW_LOG_LEVEL": "error"}
+    settings = Settings.read(["--redis.prefix=flag"], environ)
+    assert (settings.redis_prefix, settings.log_level, settings.log_format) == ("flag", "error", "logfmt")
+
+
+def test_a_switch_on_the_command_line_beats_the_environment() -> None:
+    environ = {"PGW_PUSH_DISABLE_CONSISTENCY_CHECK": "true"}
+    assert Settings.read(["--no-push.disable-consistency-check"], environ).check_consistency
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["--foo"], "command line: '--foo' is not a flag of pgw"),
+        (["word"], "command line: 'word' is not a flag of pgw"),
+        (["--work=3"], "command line: '--work=3' is not a flag of pgw"),
+        (["--workers"], "--workers: '' is not a whole number of at least 1"),
+        (["--workers=0"], "--workers: '0' is not a whole number of at least 1"),
+        (["--workers=-1"], "--workers: '-1' is not a whole number of at least 1"),
+        (["--workers=²"], "--workers: '²' is not a whole number of at least 1"),
+        (["--workers=1", "--workers=2"], "--workers: '2' is not expected: give it once"),
+        (["--push.disable-consistency-check=true"], "--push.disable-consistency-check: 'true' is not expected: write"),
+        (["--push.disable-consistency-check", "--no-push.disable-consistency-check"], "give it once"),
+        (["--web.listen-address=9091"], "--web.listen-address: '9091' is not an address such as :9091"),
+        (["--web.listen-address=:65536"], "--web.listen-address: ':65536' is not an address"),
+        (["--web.listen-address=::1:9091"], "--web.listen-address: '::1:9091' is not an address"),
+        (["--web.listen-address=vsock://:1"], "--web.listen-address: 'vsock://:1' is not an address"),
+        (["--redis.url=http://h"], "--redis.url: 'http://h' is not a URL that starts with redis://"),
+        (["--redis.url="], "--redis.url: '' is not a URL"),
+        (["--redis.prefix=a:b"], "--redis.prefix: 'a:b' is not 1 to 64 letters"),
+        (["--redis.prefix={a}"], "--redis.prefix: '{a}' is not 1 to 64 letters"),
+        (["--redis.timeout=0s"], "--redis.timeout: '0s' is not a duration above zero"),
+        (["--redis.timeout=5"], "--redis.timeout: '5' is not a duration above zero"),
+        (["--redis.timeout=1s,"], "--redis.timeout: '1s,' is not a duration above zero"),
+        (["--push.max-body-size=0"], "--push.max-body-size: '0' is not a size of at least one byte"),
+        (["--push.max-body-size=1TB"], "--push.max-body-size: '1TB' is not a size of at least one byte"),
+        (["--log.level=warning"], "--log.level: 'warning' is not one of debug, info, warn, error"),
+        (["--storage.path="], "--storage.path: '' is not a path"),
+    ],
+)
+def test_a_bad_flag_is_named_with_its_value_and_what_was_expected(argv: list[str], message: str) -> None:
+    with pytest.raises(SettingError) as caught:
+        Settings.read(argv, {})
+    assert message in str(caught.value)
+
+
+def test_a_bad_variable_is_named() -> None:
+    with pytest.raises(SettingError, match=r"^PGW_WORKERS: 'many' is not a whole number of at least 1$"):
+        Settings.read([], {"PGW_WORKERS": "many"})
+
+
+def test_variables_of_others_that_begin_like_ours_are_left_alone() -> None:
+    assert Settings.read([], {"PGW_PORT": "tcp://10.0.0.1:9091", "PGW_SERVICE_HOST": "10.0.0.1"}) == Settings()
+
+
+@pytest.mark.parametrize(
+    "argv", [["--redis.url=http://u:hidden@h"], ["--redis.url=redis://h", "--redis.url=x:hidden@h"]]
+)
+def test_a_password_is_in_no_message(argv: list[str]) -> None:
+    with pytest.raises(SettingError) as caught:
+        Settings.read(argv, {})
+    assert "hidden" not in str(caught.value)
+
+
+def test_a_password_is_not_shown_where_redis_is_named() -> None:
+    settings = Settings.read(["--redis.url=redis://user:hidden@host:6379/0"], {})
+    assert settings.redis_place == "redis://***@host:6379/0"
+    assert "hidden" not in repr(settings)
+    assert Settings().redis_place is None
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("500ms", 0.5), ("1s", 1.0), ("1m30s", 90.0), ("1.5h", 5400.0), ("1d", 86400.0), (".5s", 0.5), ("10us", 1e-5)],
+)
+def test_durations_are_read_as_go_and_prometheus_write_them(text: str, seconds: float) -> None:
+    assert read_duration(text) == pytest.approx(seconds)
+
+
+@given(st.integers(1, 10**6), st.sampled_from(["", "B", "KB", "KiB", "MB", "MiB", "GB", "GiB"]))
+def test_sizes_are_read_with_units_of_a_thousand_and_of_1024(number: int, unit: str) -> None:
+    power = "KMG".find(unit[:1]) + 1 if unit not in ("", "B") else 0
+    assert read_size(f"{number}{unit}") == number * (1024 if "i" in unit else 1000) ** power
+
+
+@given(st.text())
+def test_no_text_makes_a_reader_fail_with_anything_but_a_setting_error(text: str) -> None:
+    for _, row in rows():
+        with suppress(SettingError):
+            row.read(text, row.flag)
+
+
+@pytest.mark.parametrize(
+    ("address", "parts"),
+    [
+        (":9091", ("", 9091)),
+        ("localhost:0", ("localhost", 0)),
+        ("[::1]:80", ("::1", 80)),
+        ("[fe80::1%eth0]:1", ("fe80::1%eth0", 1)),
+    ],
+)
+def test_addresses_are_split_into_host_and_port(address: str, parts: tuple[str, int]) -> None:
+    assert split_address(address) == parts
+
+
+@pytest.mark.parametrize(("limit", "most"), [("50000 100000\n", 1), ("100000 100000\n", 1), ("150000 100000\n", 2)])
+def test_a_container_runs_no_more_workers_than_its_share_of_the_processors(
+    tmp_path: Path, limit: str, most: int
+) -> None:
+    (tmp_path / "cpu.max").write_text(limit)
+    assert processors(tmp_path / "cpu.max") == min(most, processors(tmp_path / "missing"))
+
+
+def test_without_a_limit_all_usable_processors_count(tmp_path: Path) -> None:
+    (tmp_path / "cpu.max").write_text("max 100000\n")
+    assert processors(tmp_path / "cpu.max") == processors(tmp_path / "missing") >= 1
+
+
+def test_the_help_names_every_flag_its_variable_and_its_default() -> None:
+    text = " ".join(describe().split())
+    for _, row in rows():
+        assert row.usage in text
+        assert row.variable in text
+        assert not isinstance(row.default, str) or f"default {row.default}" in text
