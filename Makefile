@@ -18,6 +18,7 @@ run: .venv/.installed ## Serve on :9091 with the data in pgw-data/; ARGS="--work
 test: .venv/.developed ## Run all tests; ARGS="-k inspect" for some
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest $(ARGS)
+	$(BIN)/coverage combine --quiet
 
 check: .venv/.developed .coverage ## Run the linters, the types, the layers, and look at the coverage of the tests
 	$(BIN)/ruff check

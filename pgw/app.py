@@ -20,8 +20,10 @@ from pgw.store.redis_store import RedisStore
 from pgw.telemetry.process import SHARED_DIRECTORY, ProcessMetrics
 from pgw.telemetry.shared import OWN_TYPES, OwnFamilies, Tally
 from pgw.view.view import View
-from pgw.web.middleware import Life
+from pgw.web.middleware import Counting, Life
+from pgw.web.push import Pushes
 from pgw.web.routes import App, make_app
+from pgw.web.site import Site
 
 
 def create_app(settings: Settings) -> App:
@@ -31,13 +33,13 @@ def create_app(settings: Settings) -> App:
     mirror = Mirror(store, View(write_head), OwnFamilies(version=__version__, number=format_float))
     pulse = Pulse(store, mirror, tally, metrics)
     gateway = Gateway(store, mirror, own=OWN_TYPES, checked=settings.check_consistency)
+    pushes = Pushes(gateway, prefix="", max_body_size=settings.max_body_size, utf8_names=False)
 
     async def stop() -> None:
         await pulse.stop()
         await store.close()
 
-    life = Life(pulse.start, stop)
-    return make_app(gateway, tally=tally, metrics=metrics, life=life, max_body_size=settings.max_body_size)
+    return make_app(gateway, pushes, Site(), metrics, middleware=[Counting(tally), Life(pulse.start, stop)])
 
 
 def from_environment() -> App:

@@ -242,4 +242,4 @@ def _complain(error: PgwError, code: int) -> int:
 
 
 def _print(text: str) -> None:
-    print(text)  # noqa: T201  what the command is for
+    print(text, flush=True)  # noqa: T201  what the command is for; a reader that has gone is noticed here

@@ -62,11 +62,13 @@ FIELD_BYTES = 1 << 16
 FIELDS = 200
 """Headers of a request; the parser in C has room for 256."""
 
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
+
 METRICS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 
 
 class Worker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
-    """gunicorn's asgi worker, corrected in two places (both seen with gunicorn 26.2 and gunicorn_h1c 0.6.9)."""
+    """gunicorn's asgi worker, corrected in three places (seen with gunicorn 26.2 and gunicorn_h1c 0.6.9)."""
 
     def init_process(self) -> None:
         """Answer malformed requests with 400.
@@ -77,6 +79,11 @@ class Worker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
         ASGIProtocol._check_h1c_protocol_available()  # noqa: SLF001  it sets the attribute, the first time only
         ASGIProtocol._h1c_invalid_chunk_extension = ValueError  # noqa: SLF001
         super().init_process()
+
+    async def _serve(self) -> None:
+        """Take the signals that were kept back since the fork (extend_main_loop): uvloop sees none before this."""
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
+        await super()._serve()
 
     async def _shutdown(self) -> None:
         """Let idle connections go.
@@ -104,11 +111,13 @@ class Hooks:
         self._redis: PrivateRedis | None = None
 
     def on_starting(self, arbiter: Arbiter) -> None:
-        """In the master, first of all: start the private Redis and keep watch over it."""
-        if self._settings.redis_url is not None:
-            return
-        # gunicorn handles signals from the next step on; until then SIGTERM must not leave a redis-server behind.
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+        """In the master, first of all: start the private Redis, and see to the main loop."""
+        if self._settings.redis_url is None:
+            self._start_redis()
+        extend_main_loop(arbiter, self._watch)
+
+    def _start_redis(self) -> None:
+        exit_at_sigterm()
         self._redis = PrivateRedis(self._settings.storage_path, os.environ.get("PATH"))
         atexit.register(self._redis.stop)  # also when gunicorn gives up halfway, without on_exit
         try:
@@ -116,7 +125,10 @@ class Hooks:
         except StartError as error:
             log.error("%s", error)  # noqa: TRY400  the sentence says it all
             sys.exit(1)
-        _call_in_main_loop(arbiter, self._redis.watch)
+
+    def _watch(self) -> None:
+        if self._redis is not None:
+            self._redis.watch()
 
     def when_ready(self, arbiter: Arbiter) -> None:
         """In the master, once it listens: say where, where the data is, and what to do next."""
@@ -217,6 +229,7 @@ def run(settings: Settings) -> int:
         SettingError: only the app could tell that a setting cannot be used.
     """
     logs.configure(settings.log_level, settings.log_format)
+    exit_at_sigterm()
     master = os.getpid()
     try:
         share_metrics(os.environ)
@@ -267,6 +280,11 @@ class Application(BaseApplication):  # type: ignore[misc]  # gunicorn has no typ
         from pgw.app import create_app  # noqa: PLC0415  it imports prometheus_client, see share_metrics
 
         return create_app(self._settings)
+
+
+def exit_at_sigterm() -> None:
+    """Make SIGTERM a clean stop, which leaves nothing behind, until gunicorn handles signals."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 
 
 def share_metrics(environ: MutableMapping[str, str]) -> None:
@@ -350,16 +368,22 @@ def _local_url(name: tuple[Any, ...]) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def _call_in_main_loop(arbiter: Arbiter, action: Callable[[], None]) -> None:
-    """Have gunicorn's master call an action about once a second.
+def extend_main_loop(arbiter: Arbiter, action: Callable[[], None]) -> None:
+    """Have gunicorn's master call an action about once a second, and keep back signals while it forks workers.
 
-    It has no hook for that, but its main loop comes by manage_workers at least that often. A thread would be there
-    at the next fork of a worker, with whatever locks it holds.
+    It has no hook for the first, but its main loop comes by manage_workers at least that often. A thread would be
+    there at the next fork of a worker, with whatever locks it holds.
+    A worker has the master's signal handlers until its event loop runs: a SIGTERM would be lost before, and the
+    master wait for that worker until the graceful timeout. Kept back, it arrives when the worker is ready for it.
     """
     manage_workers = arbiter.manage_workers
 
     def act_and_manage() -> None:
         action()
-        manage_workers()
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+        try:
+            manage_workers()
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
 
     arbiter.manage_workers = act_and_manage

@@ -71,6 +71,13 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartServer]:
         yield start
 
 
+@pytest.fixture(scope="module")
+def start_for_module(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartServer]:
+    """As `gateway`, for those that all tests of a module share."""
+    with _starter(tmp_path_factory, _gateway_command) as start:
+        yield start
+
+
 @pytest.fixture(scope="session")
 def running_gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One gateway for all tests; ask for `shared_gateway` instead, which is empty."""

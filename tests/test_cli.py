@@ -14,8 +14,6 @@ from pgw import __version__, cli
 from pgw.settings import rows
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from servers import Server
 
 
@@ -96,8 +94,8 @@ class TestInspectOfARunningGateway:
     def storage(self, shared_gateway: Server) -> str:
         """The flag that names the storage of a gateway that holds two groups."""
         body = b"# HELP done How many.\n# TYPE done counter\ndone 2\n# TYPE at gauge\nat 3\n"
-        assert shared_gateway.post("/metrics/job/backup/instance/db%201", body).status == 200
-        assert shared_gateway.post("/metrics/job/clash", b"# TYPE done gauge\ndone 1\n").status == 400
+        assert shared_gateway.post("job/backup/instance/db%201", body).status == 200
+        assert shared_gateway.post("job/clash", b"# TYPE done gauge\ndone 1\n").status == 400
         return f"--storage.path={shared_gateway.program.directory / 'storage'}"
 
     def test_the_listing_has_a_line_for_each_group(self, storage: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -163,10 +161,10 @@ class TestInspectOfARunningGateway:
         assert json.loads(capsys.readouterr().out) == []
 
 
-def test_a_reader_that_has_seen_enough_gets_no_traceback(tmp_path: Path) -> None:
-    with subprocess.Popen(
-        [sys.executable, "-m", "pgw", "--help"], stdout=subprocess.PIPE, stderr=(tmp_path / "err").open("wb")
-    ) as process:
+def test_a_reader_that_has_seen_enough_gets_no_traceback() -> None:
+    command = [sys.executable, "-m", "pgw", "--help"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None
+        assert process.stderr is not None
         process.stdout.close()
-    assert b"Traceback" not in (tmp_path / "err").read_bytes()
+        assert process.stderr.read() == b""

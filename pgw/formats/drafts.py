@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from pgw.errors import ParseError
-from pgw.formats.numbers import canonical, truncated_count
+from pgw.formats.numbers import NEGATIVE_ZERO, canonical, truncated_count
 from pgw.formats.recent import LONGEST_REMEMBERED, Recent
 from pgw.model.consistency import SUFFIXES, WRITTEN_LABELS
 from pgw.model.family import Family, Histogram, Metric, Sample, Summary, Type
@@ -122,6 +122,8 @@ class Parts:
             compound.parts.append((bound, self._population("bucket population", sample[1])))
 
     def _population(self, what: str, count: str) -> str:
+        if count == NEGATIVE_ZERO:
+            return "0"
         if count[0] == "-":
             raise self._fault(f"negative {what} for histogram {quoted(self._draft.name)}")
         return count

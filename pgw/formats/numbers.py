@@ -1,7 +1,8 @@
 """Numbers as text: what Go reads as a float, and how Go writes one.
 
 In: the value text of a sample, or a float.
-Out: the text that a scrape shows, which is the shortest that reads back as the same double.
+Out: the text that a scrape shows, which is the shortest that reads back as the same double; but for a negative zero,
+which a scrape shows as 0.
 Never: changes a value; NaN payloads are the one thing that is lost, as in any text.
 Follows: strconv.ParseFloat without its hexadecimal and underscore forms, and strconv.FormatFloat 'g' -1 with the
 exponent threshold that fmt gives it (behaviour page, sections 1.2 and 2.2).
@@ -30,6 +31,8 @@ _EXPONENT_FROM = 1e6
 """From here on Go writes an exponent; Python waits until `_PYTHON_EXPONENT_FROM`. Below 1e-4 both do."""
 _PYTHON_EXPONENT_FROM = 1e16
 
+NEGATIVE_ZERO = "-0"
+
 _INT64 = 2**63
 _UINT64 = 2**64
 
@@ -38,8 +41,8 @@ def canonical(text: str) -> str | None:
     """Rewrite the text of a value as a scrape shows it.
 
     Returns:
-        The shortest text of the same double (`NaN`, `+Inf` and `-Inf` included; a negative zero is `0`),
-        or None where `text` is not a number or too large for one.
+        The shortest text of the same double (`NaN`, `+Inf` and `-Inf` included; a negative zero is `-0`, see
+        formats/details.py), or None where `text` is not a number or too large for one.
     """
     if len(text) <= _LONGEST_SHORT and _SHORT(text):
         return text
@@ -47,7 +50,7 @@ def canonical(text: str) -> str | None:
         value = float(text)
     except ValueError:
         return None
-    shown = format_float(value)
+    shown = signed(value)
     if shown == text or _FLOAT(text):
         return None if math.isinf(value) and shown != text else shown
     return _WORDS.get(text.lower())  # float() takes more texts than Go: with blanks, underscores, other digits
@@ -64,6 +67,11 @@ def format_float(value: float) -> str:
     if size < math.inf:
         return text
     return "NaN" if math.isnan(value) else f"{text[:-3] or '+'}Inf"
+
+
+def signed(value: float) -> str:
+    """Write a float as Go's fmt does: as a scrape shows it, but for the sign of a zero."""
+    return format_float(value) if value or math.copysign(1, value) > 0 else NEGATIVE_ZERO
 
 
 def truncated_count(text: str) -> str:

@@ -5,15 +5,17 @@ Out: nothing, or the reason why not; pages.
 Never: knows about HTTP, or how groups are stored.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 
 from pgw.errors import InconsistentPush, StoreConflict, StoreUnavailable
+from pgw.formats.escaping import Scheme
 from pgw.formats.text_writer import write_samples
-from pgw.gateway.mirror import Mirror
+from pgw.gateway.mirror import SLICE_GROUPS, Mirror
 from pgw.gateway.push_times import NAMES as PUSH_TIMES
+from pgw.gateway.push_times import push_times
 from pgw.model import consistency
 from pgw.model.family import Exposition, Family, Type
-from pgw.model.group import Fragment
+from pgw.model.group import Fragment, Group
 from pgw.model.grouping import GroupingKey
 from pgw.model.overlap import marks, rivals
 from pgw.model.signature import signature
@@ -71,9 +73,20 @@ class Gateway:
         """Remove all groups, in one step."""
         await self._store.wipe()
 
-    async def scrape(self, *, compressed: bool) -> Page:
-        """GET: all groups, with every push that was answered before."""
-        return await self._mirror.page(compressed=compressed)
+    async def scrape(self, *, compressed: bool, scheme: Scheme) -> Page:
+        """GET: all groups, with every push that was answered before, in the text format; see Mirror.page."""
+        return await self._mirror.page(compressed=compressed, scheme=scheme)
+
+    async def families(self) -> list[list[Fragment]]:
+        """GET, for formats other than text: all families, each as the fragments of its groups."""
+        return await self._mirror.families()
+
+    async def groups(self) -> AsyncIterator[list[Group]]:
+        """All groups, sorted by name, a slice at a time; the push times are among their fragments."""
+        names = await self._store.names()
+        for start in range(0, len(names), SLICE_GROUPS):
+            found = await self._store.groups(names[start : start + SLICE_GROUPS])
+            yield [_with_push_times(group) for group in found if group is not None]
 
     async def ready(self) -> None:
         """Return if pushes and scrapes can be served.
@@ -163,3 +176,7 @@ class Gateway:
                     f"with the same name and label values, in the group {group}"
                 )
         return {group: copy.version for (group, _), copy in zip(wanted, copies, strict=True)}
+
+
+def _with_push_times(group: Group) -> Group:
+    return group._replace(fragments=(*group.fragments, *push_times(group)))

@@ -11,6 +11,7 @@ One scrape at a time works on the view; those that wait share the work of the ne
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from pgw.formats.escaping import Escaper, Scheme
 from pgw.gateway.push_times import push_times
 from pgw.model.group import Fragment
 from pgw.store.base import Changes, Feed, Store
@@ -23,6 +24,9 @@ SLICE_GROUPS = 128
 """Groups taken in at once: about 30 µs each for a group of ten families, so 4 ms of the event loop."""
 SLICE_PIECES = 64
 """Pieces compressed in one go of the thread: about 2 MB, a few milliseconds."""
+
+DEFAULT_SCHEME = Scheme.UNDERSCORES
+"""What every client gets that does not ask for another, and so the one that is kept compressed."""
 
 Own = Callable[[Mapping[str, float], int], Sequence[Fragment]]
 """The gateway's own families, from the counters of all workers and the time of Redis."""
@@ -58,8 +62,12 @@ class Mirror:
         """What is shown."""
         return self._view
 
-    async def page(self, *, compressed: bool) -> Page:
-        """Make a page of all that was stored when this was called.
+    async def page(self, *, compressed: bool, scheme: Scheme) -> Page:
+        """Make a page of all that was stored when this was called, in the text format.
+
+        Args:
+            compressed: whether to send it as gzip.
+            scheme: how names are escaped that are not legacy.
 
         Raises:
             StoreUnavailable: whether the view is up to date cannot be known.
@@ -67,7 +75,16 @@ class Mirror:
         begun = self._begun
         async with self._turn:
             await self._read(begun)
-            return await self._compressed() if compressed else plain_page(self._view.pieces)
+            if compressed:
+                return await self._compressed(scheme)
+            return plain_page(self._escaped(piece, scheme) for piece in self._view.pieces)
+
+    async def families(self) -> list[list[Fragment]]:
+        """Take all families as they were stored when this was called, each as the fragments of its groups."""
+        begun = self._begun
+        async with self._turn:
+            await self._read(begun)
+            return list(self._view.shown())
 
     async def refresh(self) -> None:
         """Take in what has changed, so that the next page finds little to do."""
@@ -105,18 +122,37 @@ class Mirror:
             else:
                 self._view.put(name, group.pushed_at, (*group.fragments, *push_times(group)))
 
-    async def _compressed(self) -> Page:
+    async def _compressed(self, scheme: Scheme) -> Page:
         pieces = self._view.pieces
         if self._gzip is None or self._gzip[0] != pieces.revision:
             stale = [piece for piece in pieces if piece.segment is None]
-            for start in range(0, len(stale), SLICE_PIECES):
-                part = stale[start : start + SLICE_PIECES]
-                segments = await asyncio.to_thread(_deflate_all, part)
-                for piece, segment in zip(part, segments, strict=True):
-                    piece.segment = segment
-            self._gzip = (pieces.revision, gzip_page(pieces))
-        return self._gzip[1]
+            for piece, segment in zip(stale, await self._deflated(stale, DEFAULT_SCHEME), strict=True):
+                piece.segment = segment
+            self._gzip = (pieces.revision, gzip_page([piece.segment for piece in pieces if piece.segment]))
+        if scheme is DEFAULT_SCHEME or all(piece.is_legacy for piece in pieces):
+            return self._gzip[1]
+        return gzip_page(await self._deflated(list(pieces), scheme))
+
+    async def _deflated(self, pieces: Sequence[Piece], scheme: Scheme) -> list[Segment]:
+        """Compress pieces, a slice at a time, in a thread."""
+        segments: list[Segment] = []
+        for start in range(0, len(pieces), SLICE_PIECES):
+            texts = [self._escaped(piece, scheme) for piece in pieces[start : start + SLICE_PIECES]]
+            segments += await asyncio.to_thread(_deflate_all, texts)
+        return segments
+
+    def _escaped(self, piece: Piece, scheme: Scheme) -> bytes:
+        """The text of a piece as clients get it who asked for this scheme."""
+        text = piece.text()
+        if piece.is_legacy:
+            return text
+        family, group = piece.places[0]
+        kind = self._view.type_of(family) if group else None
+        escaped = Escaper(scheme, None if kind is None else (family, kind)).escape(text)
+        if scheme is DEFAULT_SCHEME:
+            piece.is_legacy = escaped is text
+        return escaped
 
 
-def _deflate_all(pieces: Iterable[Piece]) -> list[Segment]:
-    return [deflate(piece.text()) for piece in pieces]
+def _deflate_all(texts: Iterable[bytes]) -> list[Segment]:
+    return list(map(deflate, texts))

@@ -49,15 +49,24 @@ class Pulse:
         await self._hand_over()
 
     async def _beat_on(self) -> None:
-        now, refresh_at = asyncio.get_running_loop().time, 0.0
+        refresh_at = 0.0
         while True:
-            await self._hand_over()
-            began = now()
-            if began >= refresh_at or not self._mirror.loaded:
-                await self._refresh()
-                refresh_at = began + max(REFRESH_SECONDS, REFRESH_PAUSE * (now() - began))
-            self._metrics.note(self._condition())
+            try:
+                refresh_at = await self._beat(refresh_at)
+            except Exception:
+                log.exception("a bug stopped the work of this second; it goes on with the next")
             await asyncio.sleep(BEAT)
+
+    async def _beat(self, refresh_at: float) -> float:
+        """Do the work of one second; returns when to refresh next."""
+        now = asyncio.get_running_loop().time
+        await self._hand_over()
+        began = now()
+        if began >= refresh_at or not self._mirror.loaded:
+            await self._refresh()
+            refresh_at = began + max(REFRESH_SECONDS, REFRESH_PAUSE * (now() - began))
+        self._metrics.note(self._condition())
+        return refresh_at
 
     async def _hand_over(self) -> None:
         counts = self._tally.take()

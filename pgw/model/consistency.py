@@ -42,6 +42,7 @@ def check(push: Exposition, key: GroupingKey, own: Mapping[str, Type]) -> None:
         InconsistentPush: naming the metric and the rule.
     """
     check_timestamps(push)
+    check_fault(push, key)
     for family in push.families:
         for rule in FAMILY_RULES:
             rule(family, key)
@@ -54,6 +55,7 @@ def check_readable(push: Exposition, key: GroupingKey) -> None:
 
     NOTE(pushgateway): the original accepts these too when its check is off, and then no scrape succeeds.
     """
+    check_fault(push, key)
     for family in push.families:
         check_label_names(family, key)
         check_written_label(family, key)
@@ -61,14 +63,23 @@ def check_readable(push: Exposition, key: GroupingKey) -> None:
 
 def without_duplicates(family: Family, key: GroupingKey) -> Family:
     """Keep the last of each series, for pushes that are not to be checked."""
-    last = {metric[0].template(key): metric for metric in family.metrics}
-    return family._replace(metrics=list(last.values()))
+    last = {metric[0].template(key): position for position, metric in enumerate(family.metrics)}
+    return family._replace(
+        metrics=[family.metrics[position] for position in last.values()],
+        details=tuple(family.details[position] for position in last.values()) if family.details else (),
+    )
 
 
 def check_timestamps(push: Exposition) -> None:
     """No sample may have a timestamp: a scrape decides when a value was seen."""
     if push.timestamp_at is not None:
         raise InconsistentPush(f"pushed metrics must not have timestamps ({push.timestamp_at})")
+
+
+def check_fault(push: Exposition, key: GroupingKey) -> None:
+    """Every metric has a value of its family's type, and labels that can be written."""
+    if push.fault is not None:
+        raise _refused(push.fault.series, key, push.fault.reason)
 
 
 def check_label_names(family: Family, key: GroupingKey) -> None:

@@ -72,6 +72,13 @@ class Family(NamedTuple):
     """What the text format cannot carry of each metric (formats/details.py); nothing if it carries all of all."""
 
 
+class Fault(NamedTuple):
+    """A metric that cannot stand in its family, as only protobuf can say it."""
+
+    series: Series
+    reason: str
+
+
 class Exposition(NamedTuple):
     """All that one body holds."""
 
@@ -79,3 +86,5 @@ class Exposition(NamedTuple):
     """Each name once, in the order of first appearance; none is without metrics unless protobuf said so."""
     timestamp_at: str | None = None
     """Where the first timestamp stands (`line 3`), or None: pushes must not have any."""
+    fault: Fault | None = None
+    """The first metric that cannot stand in its family, or None; where there is one, nothing else is of use."""

@@ -8,12 +8,13 @@ Follows: handler/push.go splitLabels and decodeBase64 of the original (behaviour
 
 import base64
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from urllib.parse import quote, unquote
 
 from pgw.errors import BadGroupingKey
-from pgw.model.names import RESERVED_PREFIX, escape_value, is_label_name, is_utf8, quoted
+from pgw.model.names import RESERVED_PREFIX, escape_value, is_label_name, is_utf8, quoted, unescape_name
 
 JOB = "job"
 INSTANCE = "instance"
@@ -89,8 +90,12 @@ class GroupingKey:
         return cls(tuple(sorted(zip(parts[::2], parts[1::2], strict=True))))
 
     @classmethod
-    def from_path(cls, path: bytes) -> "GroupingKey":
+    def from_path(cls, path: bytes, *, utf8_names: bool = False) -> "GroupingKey":
         """Read the percent-decoded path behind `/metrics/`.
+
+        Args:
+            path: `job/x/instance/db-1`.
+            utf8_names: label names may be any UTF-8, also as `U__` escapes.
 
         Raises:
             BadGroupingKey: in the original's words and order: job base64, label string, empty job.
@@ -99,7 +104,7 @@ class GroupingKey:
         job, slash, labels = rest.partition("/")
         if kind == JOB + BASE64_SUFFIX:
             job = _decode_job(job)
-        found = _split_labels(slash + labels)
+        found = _split_labels(slash + labels, read_utf8_name if utf8_names else read_legacy_name)
         if not job:
             raise BadGroupingKey("job name is required")
         found[JOB] = job  # `job` again as a later label is overridden by the first
@@ -110,21 +115,37 @@ def _percent(part: str) -> str:
     return quote(part, safe="", errors="surrogateescape")
 
 
-def _split_labels(path: str) -> dict[str, str]:
+def _split_labels(path: str, read_name: Callable[[str], str]) -> dict[str, str]:
     """Split `/a/1/b/2` into labels; of a label that comes twice the last one wins."""
     if path in ("", "/"):
         return {}
     parts = path[1:].split("/")
     if len(parts) % 2:
         raise BadGroupingKey(f"odd number of components in label string {quoted(path)}")
-    return dict(map(_label, parts[::2], parts[1::2]))
+    return dict(_label(name, value, read_name) for name, value in zip(parts[::2], parts[1::2], strict=True))
 
 
-def _label(name: str, value: str) -> tuple[str, str]:
-    encoded = name.endswith(BASE64_SUFFIX)
-    name = name.removesuffix(BASE64_SUFFIX)
+def read_legacy_name(name: str) -> str:
+    """Read a label name of a path."""
     if not is_label_name(name) or name.startswith(RESERVED_PREFIX):
         raise BadGroupingKey(f"improper label name {quoted(name)}")
+    return name
+
+
+def read_utf8_name(name: str) -> str:
+    """Read a label name of a path, which may be any UTF-8, written as it is or escaped.
+
+    NOTE(pushgateway): the original lets an escaped name pass that unescapes to a reserved one, and no scrape succeeds.
+    """
+    unescaped = unescape_name(name)
+    if not unescaped or not is_utf8(unescaped) or unescaped.startswith(RESERVED_PREFIX):
+        raise BadGroupingKey(f"improper label name {quoted(name)}")
+    return unescaped
+
+
+def _label(name: str, value: str, read_name: Callable[[str], str]) -> tuple[str, str]:
+    encoded = name.endswith(BASE64_SUFFIX)
+    name = read_name(name.removesuffix(BASE64_SUFFIX))
     if not encoded:
         return name, value
     decoded, fault = decode_base64(value)

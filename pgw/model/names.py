@@ -14,6 +14,11 @@ LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 RESERVED_PREFIX = "__"
 """Label names that start so belong to Prometheus itself."""
 
+ESCAPED_PREFIX = "U__"
+"""What a name begins with that was escaped by value, after prometheus/common model.EscapeName."""
+_ESCAPED_RUNE = re.compile(r"_(?:_|([0-9a-fA-F]{1,5})_)")
+"""An underscore, or any rune by its number."""
+
 _GO_ESCAPES = {
     "\a": r"\a", "\b": r"\b", "\f": r"\f", "\n": r"\n", "\r": r"\r", "\t": r"\t", "\v": r"\v",
     "\\": r"\\", '"': r"\"",
@@ -30,6 +35,19 @@ def is_metric_name(name: str) -> bool:
 def is_label_name(name: str) -> bool:
     """Tell whether `name` is a legacy label name, reserved or not."""
     return LABEL_NAME.fullmatch(name) is not None
+
+
+def unescape_name(name: str) -> str:
+    """Undo the escaping of a name by value: `U__a_2e_b` is `a.b`; a name that is not so escaped stays as it is."""
+    if not name.startswith(ESCAPED_PREFIX):
+        return name
+    escaped = name.removeprefix(ESCAPED_PREFIX)
+    unescaped = _ESCAPED_RUNE.sub(_unescaped_rune, escaped)
+    return name if _ESCAPED_RUNE.sub("", escaped).count("_") or not is_utf8(unescaped) else unescaped
+
+
+def _unescaped_rune(found: re.Match[str]) -> str:
+    return chr(int(found[1], 16)) if found[1] else "_"
 
 
 def is_utf8(text: str) -> bool:

@@ -11,7 +11,7 @@ field "", is the array [push time, failure time, deadline, signature, {label: va
 length, so that the scripts build and read the header by position and redis-cli shows it to a person.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import cast
 
 import msgpack
@@ -24,6 +24,8 @@ from pgw.model.grouping import GroupingKey, Labels
 HEADER_FIELD = b""
 UNCHECKED = 1
 """Flag: pushed with the consistency check off."""
+TIME_DIGITS = 16
+"""Microseconds since 1970 have so many until the year 2286."""
 
 _UTF8 = {"errors": "surrogateescape"}
 
@@ -40,11 +42,13 @@ def encode_fragment(fragment: Fragment) -> bytes:
 def decode_fragment(name: str, value: bytes) -> Fragment:
     """Decode the value of a family's field."""
     try:
-        stream = msgpack.Unpacker(max_buffer_size=0)
+        stream = msgpack.Unpacker(max_buffer_size=len(value))  # so that no length in it is believed beyond that
         stream.feed(value)
         pushed_at, (kind, flags, text_help, text, *rest) = stream
         details = tuple(rest[0]) if rest else ()
-        return Fragment(name, Type(kind), text_help, text, bool(flags & UNCHECKED), int(pushed_at), details)
+        _require((text, *details), bytes)
+        _require(() if text_help is None else (text_help,), str)
+        return Fragment(name, Type(kind), text_help, text, bool(flags & UNCHECKED), _moment(pushed_at), details)
     except (ValueError, TypeError, msgpack.UnpackException) as error:
         raise CorruptGroup(name, str(error)) from error
 
@@ -62,10 +66,25 @@ def decode_group(name: str, fields: Sequence[bytes]) -> Group | None:
     try:
         pushed_at, failed_at, _deadline, _signature, labels = msgpack.unpackb(values.pop(HEADER_FIELD))
         key = GroupingKey(tuple(sorted(labels.items())))
-        return Group(key, int(pushed_at), int(failed_at), _fragments(values))
+        _require((part for label in key.labels for part in label), str)
+        return Group(key, _moment(pushed_at), _moment(failed_at), _fragments(values))
+    except CorruptGroup as error:
+        raise CorruptGroup(name, f"family {error.key}: {error.reason}") from error
     except (KeyError, ValueError, TypeError, AttributeError, msgpack.UnpackException) as error:
         raise CorruptGroup(name, f"{type(error).__name__}: {error}") from error
 
 
 def _fragments(values: dict[bytes, bytes]) -> tuple[Fragment, ...]:
     return tuple(decode_fragment(field.decode(), value) for field, value in sorted(values.items()))
+
+
+def _moment(text: str) -> int:
+    if len(text) != TIME_DIGITS:
+        raise ValueError(f"{text!r} is not a time of {TIME_DIGITS} digits")
+    return int(text)
+
+
+def _require(values: Iterable[object], kind: type) -> None:
+    for value in values:
+        if not isinstance(value, kind):
+            raise TypeError(f"{value!r} is not of type {kind.__name__}")

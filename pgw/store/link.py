@@ -61,6 +61,8 @@ class Link:
         self._connection: AbstractConnection = pool.make_connection()  # type: ignore[no-untyped-call]  # redis-py's
         self._timeout = timeout
         self._turn = asyncio.Lock()
+        self._scripts: set[Script] = set()
+        """Those that were loaded by this connection."""
         self.source = ""
         """Which server this is: its run id and replication id. Set when it connects."""
 
@@ -103,17 +105,28 @@ class Link:
     async def _exchange(self, calls: Sequence[Call]) -> list[Reply]:
         if not self._connection.is_connected:
             await self._connect()
-        replies = await self._round_trip([call.words for call in calls])
+        replies = await self._load_and_call(calls)
         for position, call in enumerate(calls):
             if isinstance(replies[position], NoScriptError) and call.script is not None:
-                # The cache of scripts is empty after a restart, a failover or SCRIPT FLUSH.
+                # Somebody has emptied the cache of scripts since it was loaded (SCRIPT FLUSH).
                 load = ("SCRIPT", "LOAD", call.script.source)
                 replies[position] = (await self._round_trip([load, call.words]))[1]
             if isinstance(replies[position], ResponseError):
                 raise replies[position]
         return replies
 
+    async def _load_and_call(self, calls: Sequence[Call]) -> list[Reply]:
+        """Load the scripts that are new to this connection ahead of the calls: a call that came back with NOSCRIPT
+        would be made after those behind it.
+        """
+        new = {call.script for call in calls if call.script is not None} - self._scripts
+        loads = [("SCRIPT", "LOAD", script.source) for script in new]
+        replies = await self._round_trip([*loads, *(call.words for call in calls)])
+        self._scripts |= new
+        return replies[len(loads) :]
+
     async def _connect(self) -> None:
+        self._scripts.clear()  # a restarted server and one after a failover have none
         await self._connection.connect()  # type: ignore[no-untyped-call]  # redis-py's
         server, replication = await self._round_trip([("INFO", "server"), ("INFO", "replication")])
         self.source = f"{_info(server, b'run_id')}/{_info(replication, b'master_replid')}"

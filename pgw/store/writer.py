@@ -10,13 +10,16 @@ waits fails with it: whoever waits has waited as long as those in flight.
 """
 
 import asyncio
+import logging
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
 from pgw.errors import StoreBusy, StoreError, StoreUnavailable
 from pgw.store.link import Argument, Call, Link, Reply
+
+log = logging.getLogger(__name__)
 
 BATCH_PUSHES = 64
 """Pushes in one script call: at about 10 µs each the script holds Redis for less than a millisecond."""
@@ -101,13 +104,19 @@ class Writer:
         runs = [(kind, list(run)) for kind, run in groupby(batch, key=_is_part)]
         calls = [call for is_part, run in runs for call in self._calls(run, is_part=is_part)]
         try:
-            replies = await self._link.call(*calls)
+            _answer(runs, iter(await self._link.call(*calls)))
         except StoreError as error:
-            _fail([*batch, *self._waiting], str(error))
-            self._waiting.clear()
-            self._waiting_bytes = 0
-            return
-        _answer(runs, iter(replies))
+            self._fail(batch, str(error))
+        except Exception:
+            log.exception("writes could not be sent")
+            self._fail(batch, "the write could not be sent")  # a bug, but nobody may be left waiting for ever
+
+    def _fail(self, batch: Iterable[_Waiting], reason: str) -> None:
+        for waiting in (*batch, *self._waiting):
+            if not waiting.reply.done():
+                waiting.reply.set_exception(StoreUnavailable(reason))
+        self._waiting.clear()
+        self._waiting_bytes = 0
 
     def _calls(self, run: list[_Waiting], *, is_part: bool) -> list[Call]:
         if is_part:
@@ -126,9 +135,3 @@ def _answer(runs: list[tuple[bool, list[_Waiting]]], replies: Iterator[Reply]) -
         for waiting, reply in zip(run, each, strict=True):
             if not waiting.reply.done():  # the client may have gone
                 waiting.reply.set_result(reply)
-
-
-def _fail(batch: list[_Waiting], reason: str) -> None:
-    for waiting in batch:
-        if not waiting.reply.done():
-            waiting.reply.set_exception(StoreUnavailable(reason))

@@ -16,7 +16,6 @@ from pgw.model.family import Type
 from pgw.model.series import notation
 from pgw.view.pieces import Place
 
-
 _LINE = re.compile(rb"[^\n]*\n")
 
 
@@ -86,3 +85,5 @@ def _metrics(family: str, kind: Type, text: bytes) -> Iterator[_Metric]:
         if line[0].startswith(last):
             yield _Metric(line[0].rpartition(b" ")[0], text[start : line.end()])
             start = line.end()
+    if start < len(text):
+        yield _Metric(text[start:], text[start:])

@@ -64,4 +64,7 @@ class Head:
         """The vote that is shown: any help rather than none, then the most frequent, then the first by name."""
         if self.own is not None:
             return self.own
-        return min(self._votes, key=lambda vote: (vote.help is None, -self._votes[vote], vote.help or "", vote.type))
+        helps: Counter[str | None] = Counter()
+        for vote, count in self._votes.items():
+            helps[vote.help] += count
+        return min(self._votes, key=lambda vote: (vote.help is None, -helps[vote.help], vote.help or "", vote.type))

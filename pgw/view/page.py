@@ -1,15 +1,14 @@
 """A scrape's answer, and how it is made of pieces.
 
-In: the pieces of a view.
+In: the texts of the pieces of a view, or what they look like compressed.
 Out: Page, a row of bytes ready to be sent.
-Never: compresses on the event loop; whoever asks for a compressed page has the stale pieces deflated before.
+Never: compresses anything.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from pgw.view.deflate import GZIP_HEADER, Segment, gzip_trailer
-from pgw.view.pieces import Piece
 
 CHUNK = 256 << 10
 """Bytes sent in one go: large enough that a page of 100 MB is a few hundred sends, small enough for a socket buffer."""
@@ -23,18 +22,17 @@ class Page(NamedTuple):
     compressed: bool
 
 
-def plain_page(pieces: Iterable[Piece]) -> Page:
-    """Join the texts."""
-    return _page((piece.text() for piece in pieces), compressed=False)
+def plain_page(texts: Iterable[bytes]) -> Page:
+    """Join the texts of all pieces."""
+    return _page(texts, compressed=False)
 
 
-def gzip_page(pieces: Iterable[Piece]) -> Page:
-    """Join the compressed segments, which every piece must have, into one gzip member."""
-    segments = [piece.segment for piece in pieces if piece.segment is not None]
+def gzip_page(segments: Sequence[Segment]) -> Page:
+    """Join the compressed segments of all pieces into one gzip member."""
     return _page(_member(segments), compressed=True)
 
 
-def _member(segments: list[Segment]) -> Iterator[bytes]:
+def _member(segments: Sequence[Segment]) -> Iterator[bytes]:
     yield GZIP_HEADER
     for segment in segments:
         yield segment.data

@@ -25,13 +25,16 @@ SPARSE = 8 << 10
 class Piece:
     """Neighbouring texts and what they look like compressed."""
 
-    __slots__ = ("places", "segment", "size", "texts")
+    __slots__ = ("is_legacy", "places", "segment", "size", "texts")
 
     def __init__(self, places: list[Place], texts: list[bytes]) -> None:
         self.places = places
         self.texts = texts
         self.size = sum(map(len, texts))
         self.segment: Segment | None = None
+        """The text as most clients get it, compressed; None where it was not made since the last change."""
+        self.is_legacy: bool | None = None
+        """Whether all clients get the text as it is, because no name in it has to be escaped; None: not known."""
 
     def text(self) -> bytes:
         """The texts, joined."""
@@ -54,7 +57,7 @@ class Piece:
             self.places.insert(position, place)
             self.texts.insert(position, text)
         self.size += len(text)
-        self.segment = None
+        self.segment = self.is_legacy = None
         return True
 
     def drop(self, place: Place) -> bool:
@@ -64,7 +67,7 @@ class Piece:
             return False
         del self.places[position]
         self.size -= len(self.texts.pop(position))
-        self.segment = None
+        self.segment = self.is_legacy = None
         return True
 
     def _holds(self, position: int, place: Place) -> bool:

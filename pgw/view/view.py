@@ -8,7 +8,7 @@ Follows: section 7 of the design. Families are sorted by name; within one, group
 Changes are taken in with `put`, `drop` and `show_own`; `settle` then brings heads and clashes in order.
 """
 
-from collections.abc import Callable, Iterable, KeysView, Sequence
+from collections.abc import Callable, Iterable, Iterator, KeysView, Sequence
 from typing import NamedTuple
 
 from pgw.model.family import Type
@@ -38,9 +38,13 @@ class View:
         self._groups: dict[str, _Held] = {}
         self._heads: dict[str, Head] = {}
         self._own: dict[str, Fragment] = {}
+        self._types: dict[str, Type] = {}
+        """Family -> the type under which it is shown, if it is."""
         self._touched: set[str] = set()
         self._hidden: dict[str, dict[Place, bytes]] = {}
         """Family -> the texts of which something is not shown, as they were pushed."""
+        self._details: dict[Place, tuple[bytes, ...]] = {}
+        """What the text format cannot carry of the metrics at a place, where there is anything."""
 
     def names(self) -> KeysView[str]:
         """The names of the groups."""
@@ -58,6 +62,15 @@ class View:
             for texts in self._hidden.values()
             for place, text in texts.items()
         )
+
+    def type_of(self, family: str) -> Type | None:
+        """The type under which a family is shown; None if it is not."""
+        return self._types.get(family)
+
+    def shown(self) -> Iterator[list[Fragment]]:
+        """All families that are shown, in order, each as the fragments of its groups."""
+        for family in sorted(self._types):
+            yield list(self._shown_fragments(family))
 
     def put(self, name: str, pushed_at: int, fragments: Sequence[Fragment]) -> None:
         """Show a group as it is now."""
@@ -94,6 +107,19 @@ class View:
             self._show_head(family, settled.types.get(family), shown=family not in contested or family in settled.types)
         self._touched.clear()
 
+    def _shown_fragments(self, family: str) -> Iterator[Fragment]:
+        kind, text_help = self._types[family], self._heads[family].winner().help
+        own = self._own.get(family)
+        if own is not None:
+            yield own
+        hidden = self._hidden.get(family, {})
+        for name, text in self.pieces.texts(family):
+            place = (family, name)
+            # Details go with whole fragments; one of which something is hidden is shown as its lines say.
+            details = () if place in hidden else self._details.get(place, ())
+            if text:
+                yield Fragment(family, kind, text_help, text, details=details)
+
     def _head(self, family: str) -> Head:
         head = self._heads.get(family)
         if head is None:
@@ -106,6 +132,7 @@ class View:
         if family in self._hidden or vote.unchecked or self._head(family).contested:
             self._touched.add(family)
             self._hidden.get(family, {}).pop((family, name), None)
+        self._put_details((family, name), fragment.details)
         self.pieces.put((family, name), fragment.text)
         if before is not None:
             if vote == before:
@@ -117,18 +144,27 @@ class View:
     def _drop_fragment(self, name: str, family: str, vote: Vote) -> None:
         self._touched.add(family)
         self._hidden.get(family, {}).pop((family, name), None)
+        self._put_details((family, name), ())
         self.pieces.drop((family, name))
         self._heads[family].remove(vote)
+
+    def _put_details(self, place: Place, details: tuple[bytes, ...]) -> None:
+        if details:
+            self._details[place] = details
+        else:
+            self._details.pop(place, None)
 
     def _show_head(self, family: str, kind: Type | None, *, shown: bool) -> None:
         head = self._heads.get(family)
         if not head:
             self._heads.pop(family, None)
         if not head or head.silent or not shown:
+            self._types.pop(family, None)
             self.pieces.drop((family, HEAD))
             return
         vote = head.winner()
-        text = self._write_head(family, vote.type if kind is None else kind, vote.help).encode()
+        self._types[family] = vote.type if kind is None else kind
+        text = self._write_head(family, self._types[family], vote.help).encode()
         own = self._own.get(family)
         self.pieces.put((family, HEAD), text + own.text if own else text)
 

@@ -9,11 +9,12 @@ NOTE(pushgateway): DELETE answers when the group is gone; the original only prom
 """
 
 import asyncio
-import re
 from collections.abc import Awaitable, Callable
 
 import falcon.asgi
 
+from pgw.formats.negotiation import is_protobuf
+from pgw.formats.protobuf_reader import read_protobuf
 from pgw.formats.text_reader import TextReader
 from pgw.gateway.gateway import Gateway
 from pgw.model.family import Exposition
@@ -23,25 +24,27 @@ from pgw.web.elsewhere import redirected
 from pgw.web.paths import unescape
 from pgw.web.problems import answer
 
-PATH = re.compile(r"/metrics/job(?:@base64)?/")
+PATH = r"/metrics/job(?:@base64)?/"
+"""What a group's path begins with, behind the prefix of the site; always here, wherever the scrape is."""
 ALLOW = "DELETE, OPTIONS, POST, PUT"
 KEYS_REMEMBERED = 10_000
 """Grouping keys kept as values, about a kilobyte each: a fleet of that many groups is parsed once."""
 LONG_BODY = 256 << 10
 """Bytes from which on a body is read in a thread: on the event loop it would hold up all others for milliseconds."""
 
-_BASE = b"/metrics/"
 _Apply = Callable[[GroupingKey, Exposition], Awaitable[None]]
 
 
 class Pushes:
     """All that is done to one group at a time. A sink: only the raw path tells which of its bytes were encoded."""
 
-    def __init__(self, gateway: Gateway, *, max_body_size: int) -> None:
+    def __init__(self, gateway: Gateway, *, prefix: str, max_body_size: int, utf8_names: bool) -> None:
         self._gateway = gateway
+        self._base = f"{prefix}/metrics/".encode()
+        self._utf8_names = utf8_names
         self._max_body_size = max_body_size
-        self._reader = TextReader()
-        self._long_reader = TextReader()
+        self._reader = TextReader(utf8_names=utf8_names)
+        self._long_reader = TextReader(utf8_names=utf8_names)
         self._long_turn = asyncio.Lock()
         self._keys: dict[bytes, GroupingKey] = {}
 
@@ -50,7 +53,7 @@ class Pushes:
         if resp is None:  # Falcon's signature: only a websocket has no response
             return
         raw = req.scope["raw_path"].partition(b"?")[0]
-        if raw not in self._keys and not _is_plain(raw, req, resp):
+        if raw not in self._keys and not self._is_plain(raw, req, resp):
             return
         match req.method:
             case "POST":
@@ -73,35 +76,35 @@ class Pushes:
         request.context.handler = "push"
         key = self._key(raw)
         body = await read_body(request, self._max_body_size)
-        await apply(key, await self._parse(body))
+        await apply(key, await self._parse(body, request.content_type))
         _done(response, 200 if self._gateway.checks else 202)
 
-    async def _parse(self, body: bytes) -> Exposition:
+    async def _parse(self, body: bytes, content_type: str | None) -> Exposition:
+        protobuf = is_protobuf(content_type)
         if len(body) < LONG_BODY:
-            return self._reader.read(body)
+            return read_protobuf(body) if protobuf else self._reader.read(body)
         async with self._long_turn:
-            return await asyncio.to_thread(self._long_reader.read, body)
+            return await asyncio.to_thread(read_protobuf if protobuf else self._long_reader.read, body)
+
+    def _is_plain(self, raw: bytes, request: falcon.asgi.Request, response: falcon.asgi.Response) -> bool:
+        """Tell whether a path can be read as it is; answers if not."""
+        path = unescape(raw)
+        if path is None:
+            answer(response, 400, "400 Bad Request")
+        elif not redirected(request, response):
+            if path.removeprefix(self._base) not in (b"job/", b"job@base64/"):
+                return True
+            answer(response, 404, "404 page not found")
+        return False
 
     def _key(self, raw: bytes) -> GroupingKey:
         key = self._keys.get(raw)
         if key is None:
-            key = GroupingKey.from_path((unescape(raw) or b"").removeprefix(_BASE))
+            key = GroupingKey.from_path((unescape(raw) or b"").removeprefix(self._base), utf8_names=self._utf8_names)
             if len(self._keys) >= KEYS_REMEMBERED:
                 self._keys.clear()
             self._keys[raw] = key
         return key
-
-
-def _is_plain(raw: bytes, request: falcon.asgi.Request, response: falcon.asgi.Response) -> bool:
-    """Tell whether a path can be read as it is; answers if not."""
-    path = unescape(raw)
-    if path is None:
-        answer(response, 400, "400 Bad Request")
-    elif not redirected(request, response):
-        if path not in (b"/metrics/job/", b"/metrics/job@base64/"):
-            return True
-        answer(response, 404, "404 page not found")
-    return False
 
 
 def _done(response: falcon.asgi.Response, status: int) -> None:

@@ -1,37 +1,54 @@
 """The table of routes: which path leads where.
 
-In: the gateway of a worker and what it counts with.
+In: the gateway of a worker, what it counts with, and the paths and powers of the site.
 Out: the Falcon app.
 Never: holds logic of its own.
 """
 
+import re
+from collections.abc import Iterable
 from typing import Any, TypeAlias
 
 import falcon.asgi
 
 from pgw.gateway.gateway import Gateway
 from pgw.telemetry.process import ProcessMetrics
-from pgw.telemetry.shared import Tally
-from pgw.web import problems
-from pgw.web.elsewhere import elsewhere
+from pgw.web import api, problems
+from pgw.web.elsewhere import Elsewhere
 from pgw.web.health import Healthy, Processes, Ready
-from pgw.web.middleware import Counting, Life
+from pgw.web.lifecycle import Quit
 from pgw.web.push import PATH, Pushes
 from pgw.web.scrape import Scrape
+from pgw.web.site import Site
 
 App: TypeAlias = "falcon.asgi.App[Any, Any]"
 
 
-def make_app(gateway: Gateway, *, tally: Tally, metrics: ProcessMetrics, life: Life, max_body_size: int) -> App:
+def make_app(
+    gateway: Gateway, pushes: Pushes, site: Site, metrics: ProcessMetrics, *, middleware: Iterable[object]
+) -> App:
     """Make the app of a worker."""
-    middleware: list[Any] = [Counting(tally), life]
-    app: App = falcon.asgi.App(middleware=middleware)
+    parts: list[Any] = list(middleware)
+    app: App = falcon.asgi.App(middleware=parts)
     app.resp_options.default_media_type = None  # type: ignore[assignment]  # an answer without a body has no type
     problems.install(app, metrics.count_problem)
-    app.add_route("/metrics", Scrape(gateway, metrics.observe_scrape))
-    app.add_route("/-/healthy", Healthy())
-    app.add_route("/-/ready", Ready(gateway))
-    app.add_route("/-/metrics", Processes(metrics.exposition))
-    app.add_sink(elsewhere)
-    app.add_sink(Pushes(gateway, max_body_size=max_body_size), PATH)
+    pages = {
+        site.at(site.telemetry_path): Scrape(gateway, metrics.observe_scrape),
+        site.at("/-/healthy"): Healthy(),
+        site.at("/-/ready"): Ready(gateway),
+        site.at("/-/metrics"): Processes(metrics.exposition),
+        "/-/quit": Quit(site.quit),
+    }
+    api_pages: dict[str, object] = {
+        site.at("/api/v1/metrics"): api.Metrics(gateway),
+        site.at("/api/v1/status"): api.Status(site.status),
+    }
+    if site.has_admin_api:
+        api_pages[site.at("/api/v1/admin/wipe")] = api.Wipe(gateway)
+    for path, page in (pages | api_pages).items():
+        app.add_route(path, page)
+    # Of sinks that match, the one that was added last is asked.
+    app.add_sink(Elsewhere([*pages, site.at("/metrics/job/")]))
+    app.add_sink(api.elsewhere, re.escape(site.at("/api/v1/")))
+    app.add_sink(pushes, re.escape(site.prefix) + PATH)
     return app

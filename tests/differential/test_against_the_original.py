@@ -192,15 +192,15 @@ class Grammar:
         """A histogram; parts may be missing or in any order."""
         series = self.labels().replace("le=", "el=").strip("{}")
         bounds = self.luck.sample(("0.1", "1", "1.0", "2", "1e6", "+Inf", "NaN"), self.luck.randint(0, 4))
-        lines = [f"h_bucket{_braces(series, ('le', bound))} {self.luck.randint(0, 9)}\n" for bound in bounds]
+        lines = [f"h_bucket{_braces(series, le=bound)} {self.luck.randint(0, 9)}\n" for bound in bounds]
         lines += self.luck.sample([f"h_sum{_braces(series)} {self.number()}\n", f"h_count{_braces(series)} 7\n"], 1)
-        return self.head("h", "").join(("", "# TYPE h histogram\n")) + "".join(lines)
+        return self.head("h", "histogram") + "".join(lines)
 
     def summary(self) -> str:
         """A summary; parts may be missing or in any order."""
         series = self.labels().strip("{}")
         ranks = self.luck.sample(("0.5", ".9", "0.99", "1", "NaN"), self.luck.randint(0, 3))
-        lines = [f"s{_braces(series, ('quantile', rank))} {self.number()}\n" for rank in ranks]
+        lines = [f"s{_braces(series, quantile=rank)} {self.number()}\n" for rank in ranks]
         lines += [f"s_sum{_braces(series)} {self.number()}\n", f"s_count{_braces(series)} {self.luck.randint(0, 99)}\n"]
         self.luck.shuffle(lines)
         return self.head("s", "summary") + "".join(lines[self.luck.randint(0, 1) :])
@@ -215,7 +215,7 @@ class Grammar:
             ("", " ", "\n", "\r", '"', "\\", "{", "}", ",", "=", "#", "0", "a", "_", ".", "\xff", "\t")
         )
         changed = text[:at] + piece + text[at + self.luck.randint(0, 1) :]
-        unknown = re.search(r'(^|[{,\n])\s*"|# HELP .*\\"', changed)
+        unknown = re.search(r'(^|[{,\n])\s*\w*"|^\s*\{|# HELP .*\\"|# (HELP|TYPE) \S*"', changed, re.MULTILINE)
         return request if unknown else request._replace(method="POST", body=changed.encode())
 
 
@@ -246,9 +246,21 @@ def reasons(answer: Answer) -> set[str]:
     if not answer.text.startswith(INCONSISTENT):
         return {answer.text}
     text = re.sub(r'(collected metric "[^"]*") .*? (?=was|is not|has|must)', r"\1 ", answer.text, flags=re.DOTALL)
-    text = re.sub(r"is not a [A-Z]+", "is not a TYPE", text)
+    text = re.sub(r"is not a \w+(, as other groups have it, but a \w+)?", "is not a TYPE", text)
     text = re.sub(r" \(line \d+\)$", "", text.removeprefix(INCONSISTENT).strip())  # ours says where the timestamp is
     return set(re.sub(r"^\d+ error\(s\) occurred:\n\* ", "", text).split("\n* "))
+
+
+def acceptable_reasons(theirs: Answer, request: Request) -> set[str]:
+    """What the original says, or would have said about a last line without an end."""
+    line = re.match(r"text format parsing error in line \d+: ", theirs.text)
+    cut = {f"{line[0]}unexpected end of input stream\n"} if line and not request.body.endswith(b"\n") else set()
+    return reasons(theirs) | cut
+
+
+def is_hidden_by_a_type(ours: Answer, theirs: Answer) -> bool:
+    """The original looks no further in a family of a wrong type; we look at the push before we look at others."""
+    return "is not a TYPE" in str(reasons(theirs)) and ours.text.startswith(INCONSISTENT)
 
 
 def assert_same_answer(ours: Answer, theirs: Answer, request: Request) -> None:
@@ -260,7 +272,7 @@ def assert_same_answer(ours: Answer, theirs: Answer, request: Request) -> None:
         assert (ours.status, ours.headers["location"]) == (307, theirs.headers["location"]), request
         return
     assert ours.status == theirs.status, (request, ours, theirs)
-    assert reasons(ours) <= reasons(theirs), request
+    assert reasons(ours) <= acceptable_reasons(theirs, request) or is_hidden_by_a_type(ours, theirs), request
     assert ours.headers.get("content-type") == theirs.headers.get("content-type"), request
 
 

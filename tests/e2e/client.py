@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 HOST = "127.0.0.1"
+RAW_SECONDS = 10.0
+"""For bytes that may not be HTTP, so that a server that waits for more does not hold up all tests."""
 
 
 class Answer(NamedTuple):
@@ -77,13 +79,15 @@ class Client:
 
     def raw(self, sent: bytes) -> bytes:
         """Send bytes on a new connection, and read until the server closes it."""
-        with socket.create_connection((HOST, self.port), timeout=self.timeout) as connection:
+        with socket.create_connection((HOST, self.port), timeout=RAW_SECONDS) as connection:
             connection.sendall(sent)
             return b"".join(iter(lambda: connection.recv(65536), b""))
 
     def delete_all_groups(self) -> None:
         """Delete every group that a scrape shows, by the paths any client would use."""
-        for labels in groups_of(self.get("/metrics").text.split("\n")):
+        answer = self.get("/metrics")
+        assert answer.status == 200, answer
+        for labels in groups_of(answer.text.split("\n")):
             self.delete(group_path(labels))
             self.delete(group_path([label for label in labels if label != ("instance", "")]))
 

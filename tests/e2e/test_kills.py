@@ -31,6 +31,7 @@ class Pusher(threading.Thread):
         self.sent = 0
         self.acknowledged = 0
         self.wrong: list[object] = []
+        self.unanswered: list[object] = []
 
     def run(self) -> None:
         """Push; a connection that breaks is what a killed worker looks like."""
@@ -38,6 +39,9 @@ class Pusher(threading.Thread):
             self.sent += 1
             try:
                 answer = self.server.post(f"job/j/pusher/{self.name}", f"a {self.sent}\nb {self.sent}\n")
+            except http.client.RemoteDisconnected as error:
+                self.unanswered.append(error)
+                continue
             except (OSError, http.client.HTTPException):
                 time.sleep(0.02)  # leaves the processors to the gateway
                 continue
@@ -174,3 +178,4 @@ def test_requests_that_are_being_served_are_answered_at_a_stop(gateway: StartSer
     lines = server.scrape().lines
     for pusher in pushers:
         pusher.check(lines)
+        assert pusher.unanswered == []

@@ -7,8 +7,10 @@ Never: waits between an acknowledged push and a scrape that must show it.
 from __future__ import annotations
 
 import itertools
+import random
 import re
 import threading
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -27,6 +29,7 @@ WRITERS = 4
 PUSHES = 60
 SCRAPES = 40
 TORN_SAMPLE = re.compile(r'm\d+\{instance="",job="j",writer="(\w+)"\} (\d+)')
+COUNTED = re.compile(r'\npushgateway_http_requests_total\{.*handler="(?:push|delete)".*\} (\d+)')
 TORN_BODY = "".join(f"# TYPE m{number} gauge\nm{number} %d\n" for number in range(FAMILIES))
 
 
@@ -149,14 +152,22 @@ def test_both_replicas_serve_the_same_page_own_families_included(replicas: tuple
         two.put(f"job/k/n/{number}", f'# HELP h Other.\n# TYPE h gauge\nh{{x="{number}"}} {number}\n')
         two.post("job/bad", "not a metric\n")
         one.post("job/late", "a 1 1000\n")
+    for server in (one, two, one):
+        server.delete("job/nobody")
 
     def is_same_everywhere() -> bool:
-        return len({server.get("/metrics").text for server in replicas * 4}) == 1
+        return counted(one) == counted(two) == 83 and len({server.get("/metrics").text for server in replicas * 4}) == 1
 
-    wait_until(is_same_everywhere, "all workers of both serve the same page", seconds=2)
-    page = Page(one.get("/metrics").text)
-    assert page.family("pushgateway_http_requests_total").samples != ()
-    assert len(page.family("h").samples) == 40
+    wait_until(is_same_everywhere, "all workers of both serve the same page with 83 requests", seconds=3)
+    assert len(one.scrape().family("h").samples) == 40
+
+
+def counted(server: Client) -> int:
+    """How many pushes and deletes a page counts."""
+    counts = re.findall(
+        r'\npushgateway_http_requests_total\{.*handler="(?:push|delete)".*\} (\d+)', server.get("/metrics").text
+    )
+    return sum(map(int, counts))
 
 
 def test_a_replica_that_joins_later_shows_everything(
@@ -193,3 +204,54 @@ def test_many_groups_pushed_at_once_are_all_there(replicas: tuple[Server, Server
 
     for server in replicas * 3:
         assert len(server.scrape().family("a").samples) == 480
+
+
+STORM_PATHS = ("job/j", "job/k", "job/j/x/1", "job/j/x/2", "job/j/instance/i", "job/j/instance/", "job/k/y/1/x/1")
+STORM_BODIES = (
+    "a 1\n", "a 2\n", 'a{x="1"} 3\n', 'a{instance="i"} 4\n', "# TYPE a gauge\na 5\n", "# HELP a Help.\na 6\n",
+    '# TYPE h histogram\nh_bucket{le="1"} 1\nh_count 2\n', "h_count 7\n", "# TYPE h summary\nh_sum 8\n",
+    "# TYPE b counter\n" + "".join(f'b{{n="{n}"}} {n}\n' for n in range(50)), "b 9\n", "", "a 1 1000\n", "nonsense\n",
+)  # fmt: skip
+
+
+def storm(server: Client, seed: int) -> int:
+    """Pushes, replaces and deletes by luck; how many were answered in a way that must not be."""
+    luck = random.Random(seed)
+    wrong = 0
+    for _ in range(150):
+        method = luck.choice(("POST", "POST", "PUT", "DELETE"))
+        answer = server.request(method, f"/metrics/{luck.choice(STORM_PATHS)}", luck.choice(STORM_BODIES))
+        wrong += answer.status not in (200, 202, 400)
+        if luck.random() < 0.1:
+            server.scrape()
+    return wrong
+
+
+@pytest.mark.parametrize("flags", [(), ("--push.disable-consistency-check",)], ids=["checked", "unchecked"])
+def test_after_a_storm_all_replicas_agree_and_so_does_a_new_one(
+    gateway: StartServer, redis_server: RedisServer, flags: tuple[str, ...]
+) -> None:
+    flags = (f"--redis.url={redis_server.url}", *flags)
+    replicas = gateway(*flags), gateway(*flags)
+
+    assert at_once(*[lambda n=n: storm(replicas[n % 2], n) for n in range(6)]) == [0] * 6
+    pages = [server.scrape() for server in replicas * 3]
+    new = gateway(*flags).scrape()
+
+    assert [page.pushed for page in pages] == [new.pushed] * 6
+    assert [compressed_page(server).pushed for server in replicas * 3] == [new.pushed] * 6
+    assert {push_times(page) for page in pages} == {push_times(new)}
+
+
+def compressed_page(server: Client) -> Page:
+    """A compressed scrape; one gzip member, for curl 7.88 stops behind the first."""
+    answer = server.get("/metrics", {"Accept-Encoding": "gzip"})
+    member = zlib.decompressobj(wbits=31)
+    text = member.decompress(answer.body)
+    assert (answer.status, member.eof, member.unused_data) == (200, True, b"")
+    return Page(text.decode())
+
+
+def push_times(page: Page) -> tuple[tuple[str, ...], ...]:
+    """The push times as they are, with their values."""
+    return tuple(family.samples for family in page.families if family.name.startswith("push_"))

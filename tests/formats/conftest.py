@@ -1,8 +1,12 @@
 """What the tests of formats share: a reader, and an exposition as a group shows it."""
 
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))  # for wire.py
 
 from pgw.formats.text_reader import TextReader
 from pgw.formats.text_writer import write_head, write_samples

@@ -1,0 +1,27 @@
+"""What the paths and powers of a site are: the part of the settings that the routes need.
+
+In: plain values from the composition root.
+Out: Site.
+Never: reads settings itself.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+
+class Site(NamedTuple):
+    """One gateway as its clients see it."""
+
+    prefix: str = ""
+    """What all paths begin with: "" or "/x"."""
+    telemetry_path: str = "/metrics"
+    """Where the scrape is, behind the prefix."""
+    has_admin_api: bool = False
+    quit: Callable[[], None] | None = None
+    """What stops the server; None where that is not for clients."""
+    status: Callable[[], bytes] = lambda: b"{}"
+    """The data of /api/v1/status, as JSON."""
+
+    def at(self, path: str) -> str:
+        """A path of this site."""
+        return self.prefix + path

@@ -1,0 +1,268 @@
+"""Any sequence of pushes, replaces, failures, deletes and wipes, beside a model of a few dictionaries.
+
+After each step the groups, the verdicts, the feed and the index of families are what the model says.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Coroutine, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+
+sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1] / "e2e"))
+
+from pushes import KEYS, PERMANENT, PREFIX, TIMEOUT, all_keys, client, group, recounted_index, stored_index, write
+from servers import RedisServer
+
+from pgw.errors import BadGroupingKey, InconsistentPush
+from pgw.model.consistency import SUFFIXES
+from pgw.model.family import Type
+from pgw.model.group import Fragment
+from pgw.model.grouping import GroupingKey
+from pgw.store.base import Feed, Guard
+from pgw.store.redis_store import RedisStore
+
+_Result = TypeVar("_Result")
+
+GROUPS = [
+    group(job="a"),
+    group(job="b"),
+    group(job="a", instance=""),
+    group(job="a", instance="1"),
+    group(job="b", instance="1"),
+    group(job="a", zone="z"),
+]
+FAMILIES = ["x", "x_count", "x_bucket", "y"]
+TYPES = [Type.GAUGE, Type.COUNTER, Type.SUMMARY, Type.HISTOGRAM]
+VERBS = ["push", "replace"]
+
+PUSHED = st.dictionaries(st.sampled_from(FAMILIES), st.sampled_from(TYPES), max_size=3)
+KEY = st.sampled_from(GROUPS)
+
+
+@dataclass
+class ModelGroup:
+    """What a group should be."""
+
+    families: dict[str, Type] = field(default_factory=dict)
+    loose: set[str] = field(default_factory=set)
+    """Families pushed without a check."""
+    whole: object = None
+    """What the group was last written with as a whole; None where nobody knows."""
+    pushed: bool = False
+    failed: bool = False
+
+
+class Model:
+    """The rules of a push, on dictionaries."""
+
+    def __init__(self) -> None:
+        self.groups: dict[str, ModelGroup] = {}
+
+    def verdict(self, key: GroupingKey, pushed: Mapping[str, Type], verb: str, whole: object) -> str | dict[str, set[str]]:
+        """"" stored at once, the word for a refusal, or what to look at."""
+        mine = self.groups.get(key.name)
+        if mine is not None and pushed and mine.whole == whole:
+            return ""
+        if mine is None and key.twin in self.groups:
+            return "twin"
+        checked = isinstance(whole, tuple) and whole[0]
+        if not checked:
+            return ""
+        after = {name: dict(each.families) for name, each in self.groups.items()}
+        after[key.name] = {**(after.get(key.name, {}) if verb == "push" else {}), **pushed}
+        if self._type_clash(after, pushed):
+            return "type"
+        if self._suffix_clash(after, mine, pushed):
+            return "suffix"
+        return self._other_shapes(after, key, pushed)
+
+    @staticmethod
+    def _type_clash(after: Mapping[str, Mapping[str, Type]], pushed: Mapping[str, Type]) -> bool:
+        return any(
+            families[name] is not kind for name, kind in pushed.items() for families in after.values() if name in families
+        )
+
+    @staticmethod
+    def _suffix_clash(
+        after: Mapping[str, Mapping[str, Type]], mine: ModelGroup | None, pushed: Mapping[str, Type]
+    ) -> bool:
+        known = {} if mine is None else {name: kind for name, kind in mine.families.items() if name not in mine.loose}
+        standing = [item for families in after.values() for item in families.items()]
+        names = {name for name, _ in standing}
+        taken = {name + suffix for name, kind in standing for suffix in SUFFIXES.get(kind, ())}
+        for name, kind in pushed.items():
+            if known.get(name) is kind:
+                continue
+            if name in taken or any(name + suffix in names for suffix in SUFFIXES.get(kind, ())):
+                return True
+        return False
+
+    @staticmethod
+    def _other_shapes(
+        after: Mapping[str, Mapping[str, Type]], key: GroupingKey, pushed: Mapping[str, Type]
+    ) -> dict[str, set[str]]:
+        found: dict[str, set[str]] = {}
+        for other, families in after.items():
+            shape = GroupingKey.from_name(other).shape
+            for name in pushed:
+                if name in families and shape != key.shape:
+                    found.setdefault(name, set()).add(shape)
+        return found
+
+    def store(self, key: GroupingKey, pushed: Mapping[str, Type], verb: str, whole: tuple[bool, object]) -> None:
+        """Take a push in."""
+        new = key.name not in self.groups
+        mine = self.groups.setdefault(key.name, ModelGroup())
+        if verb == "replace":
+            mine.families.clear()
+            mine.loose.clear()
+        if verb == "replace" or new or pushed:
+            others = mine.families.keys() - pushed.keys()
+            mine.whole = None if others else whole
+        mine.families.update(pushed)
+        mine.loose = mine.loose - pushed.keys() if whole[0] else mine.loose | pushed.keys()
+        mine.pushed = True
+
+    def fail(self, key: GroupingKey) -> None:
+        """Note a failure."""
+        if key.name in self.groups or key.twin not in self.groups:
+            self.groups.setdefault(key.name, ModelGroup()).failed = True
+
+
+class AnySequence(RuleBasedStateMachine):
+    """Steps, each taken by the store and by the model."""
+
+    url: str
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.runner = asyncio.Runner()
+        self.connection = client(self.url)
+        self.connection.flushall()
+        self.model = Model()
+        self.store = RedisStore(self.url, prefix=PREFIX, timeout=TIMEOUT)
+        self.feeds = [Feed()]
+        self.reader: dict[str, object] = {}
+        self.late_reader: set[str] = set()
+        self.late_feed = Feed()
+
+    def run(self, doing: Coroutine[Any, Any, _Result]) -> _Result:
+        return self.runner.run(doing)
+
+    def teardown(self) -> None:
+        self.run(self.store.close())
+        self.runner.close()
+        self.connection.close()
+
+    @rule(key=KEY, pushed=PUSHED, verb=st.sampled_from(VERBS), checked=st.booleans(), series=st.sampled_from("12"))
+    def push(self, key: GroupingKey, pushed: dict[str, Type], verb: str, *, checked: bool, series: str) -> None:
+        fragments = [Fragment(name, kind, None, f"{name} 1\n".encode()) for name, kind in sorted(pushed.items())]
+        sent = write(key, *fragments, checked=checked, series=series)
+        whole = (checked, sent.signature)
+        expected = self.model.verdict(key, pushed, verb, whole)
+        commit = self.store.push if verb == "push" else self.store.replace
+        if expected == "twin":
+            with pytest.raises(BadGroupingKey):
+                self.run(commit(sent))
+            return
+        if expected in ("type", "suffix"):
+            with pytest.raises(InconsistentPush, match="is not a" if expected == "type" else "collides with"):
+                self.run(commit(sent))
+            self.model.fail(key)
+            return
+        look = self.run(commit(sent))
+        assert {name: set(shapes.split(" ")) for name, shapes in look.items()} == (expected or {})
+        if look:
+            assert self.run(commit(sent._replace(guard=Guard(look, {})))) == {}
+        self.model.store(key, pushed, verb, whole)
+
+    @rule(key=KEY)
+    def fail(self, key: GroupingKey) -> None:
+        self.run(self.store.fail(key))
+        self.model.fail(key)
+
+    @rule(key=KEY)
+    def delete(self, key: GroupingKey) -> None:
+        assert self.run(self.store.delete(key)) == (key.name in self.model.groups)
+        self.model.groups.pop(key.name, None)
+
+    @rule()
+    def wipe(self) -> None:
+        assert self.run(self.store.wipe()) == len(self.model.groups)
+        self.model.groups.clear()
+
+    @rule()
+    def flush(self) -> None:
+        """Somebody empties Redis behind our back: another store from now on."""
+        self.connection.flushall()
+        self.model.groups.clear()
+
+    @rule()
+    def read_late(self) -> None:
+        """A reader that looks now and then knows the same groups as one that looks always."""
+        changes = self.run(self.store.changes(self.late_feed))
+        self.late_feed = changes.feed
+        known = set() if changes.everything else self.late_reader - set(changes.deleted)
+        self.late_reader = known | set(changes.changed)
+        assert self.late_reader == self.model.groups.keys()
+
+    @invariant()
+    def the_groups_are_those_of_the_model(self) -> None:
+        names = sorted(self.model.groups)
+        stored = self.run(self.store.groups(names))
+        for name, found in zip(names, stored, strict=True):
+            assert found is not None, name
+            mine = self.model.groups[name]
+            assert {each.name: each.type for each in found.fragments} == mine.families
+            assert {each.name for each in found.fragments if each.unchecked} == mine.loose
+            assert (found.pushed_at > 0, found.failed_at > 0) == (mine.pushed, mine.failed)
+            assert found.key.name == name
+        groups = [found for found in stored if found is not None]
+        assert stored_index(self.connection) == recounted_index(groups)
+
+    @invariant()
+    def the_feed_leads_from_what_was_known_to_what_is(self) -> None:
+        changes = self.run(self.store.changes(self.feeds[-1]))
+        if changes.everything:
+            self.reader.clear()
+        for name in changes.deleted:
+            self.reader.pop(name, None)
+        for name, found in zip(changes.changed, self.run(self.store.groups(changes.changed)), strict=True):
+            self.reader[name] = found
+        names = sorted(self.model.groups)
+        assert self.reader == dict(zip(names, self.run(self.store.groups(names)), strict=True))
+        assert changes.everything or changes.feed.version >= self.feeds[-1].version
+        self.feeds = [changes.feed]
+
+    @invariant()
+    def there_are_no_other_keys(self) -> None:
+        groups = {KEYS.group(name) for name in self.model.groups}
+        assert groups <= all_keys(self.connection) <= PERMANENT | groups
+
+
+@pytest.mark.parametrize("tombstones_kept", [10_000, 2])
+def test_any_sequence_leads_to_what_the_model_says(
+    redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch, tombstones_kept: int
+) -> None:
+    monkeypatch.setattr("pgw.store.redis_store.TOMBSTONES_KEPT", tombstones_kept)
+    monkeypatch.setattr("pgw.store.redis_store.NAMES_AT_ONCE", 3)
+    monkeypatch.setattr(AnySequence, "url", redis_server.url, raising=False)
+    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+        AnySequence,
+        settings=settings(
+            max_examples=60,
+            stateful_step_count=30,
+            deadline=None,
+            suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+        ),
+    )

@@ -1,0 +1,225 @@
+"""Groups to bytes and back; and whatever bytes there are, a group comes out that can be shown, or CorruptGroup."""
+
+from __future__ import annotations
+
+import logging
+import string
+import sys
+from pathlib import Path
+
+import msgpack
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1] / "e2e"))
+
+from pushes import JOB, KEYS, OTHER, client, family, held, opened, write
+from servers import RedisServer
+
+from pgw.errors import CorruptGroup
+from pgw.gateway.push_times import push_times
+from pgw.model.family import Type
+from pgw.model.group import Fragment, Group
+from pgw.model.grouping import GroupingKey, Labels
+from pgw.store import codec
+
+TIMES = st.integers(0, 10**codec.TIME_DIGITS - 1)
+TEXTS = st.text()
+FRAGMENTS = st.builds(
+    Fragment,
+    name=TEXTS.filter(bool),
+    type=st.sampled_from(Type),
+    help=st.none() | TEXTS,
+    text=st.binary(),
+    unchecked=st.booleans(),
+    pushed_at=TIMES,
+    details=st.lists(st.binary(), max_size=3).map(tuple),
+)
+LABELS = st.dictionaries(TEXTS, TEXTS, max_size=5).map(lambda labels: tuple(sorted({**labels, "job": "j"}.items())))
+
+
+def moment(time: int) -> bytes:
+    return f"{time:016d}".encode()
+
+
+def field(fragment: Fragment) -> bytes:
+    """A family's field as the script writes it."""
+    return b"\xb0" + moment(fragment.pushed_at) + codec.encode_fragment(fragment)
+
+
+def header(labels: Labels, pushed_at: int = 0, failed_at: int = 0) -> bytes:
+    """A header as the script writes it."""
+    times = b"".join(b"\xb0" + moment(time) for time in (pushed_at, failed_at, 0))
+    return b"\x95" + times + b"\xc4\x10" + b"s" * 16 + codec.encode_labels(labels)
+
+
+HEADER = header(JOB.labels)
+FIELD = field(family("a"))
+
+
+@given(FRAGMENTS)
+def test_a_fragment_is_read_as_it_was_written(fragment: Fragment) -> None:
+    assert codec.decode_fragment(fragment.name, field(fragment)) == fragment
+
+
+@given(LABELS, TIMES, TIMES, st.lists(FRAGMENTS, max_size=4, unique_by=lambda each: each.name))
+def test_a_group_is_read_as_it_was_written(
+    labels: Labels, pushed_at: int, failed_at: int, fragments: list[Fragment]
+) -> None:
+    words = [b"", header(labels, pushed_at, failed_at)]
+    for each in fragments:
+        words += [each.name.encode(), field(each)]
+    ordered = tuple(sorted(fragments, key=lambda each: each.name.encode()))
+    assert codec.decode_group("name", words) == Group(GroupingKey(labels), pushed_at, failed_at, ordered)
+
+
+def test_no_fields_are_no_group() -> None:
+    assert codec.decode_group("name", []) is None
+
+
+@given(st.text(alphabet=string.ascii_letters + "\udc80\udcff").filter(lambda text: not text.isascii()))
+def test_labels_that_are_not_utf8_are_not_shown(value: str) -> None:
+    """No gateway stores them; if somebody does, the group is passed over and the others can be scraped."""
+    with pytest.raises(CorruptGroup):
+        codec.decode_group("name", [b"", header((("job", value),))])
+
+
+def is_shown_or_corrupt(words: list[bytes]) -> None:
+    try:
+        found = codec.decode_group("name", words)
+    except CorruptGroup as error:
+        assert error.key == "name"  # noqa: PT017
+        return
+    assert found is not None
+    for each in (*found.fragments, *push_times(found)):
+        assert isinstance(each.text, bytes)
+        assert each.help is None or each.help.encode() is not None
+
+
+@given(st.binary(max_size=60), st.binary(max_size=60))
+def test_any_bytes_are_a_group_that_can_be_shown_or_corrupt(head: bytes, value: bytes) -> None:
+    is_shown_or_corrupt([b"", head, b"a", value])
+    is_shown_or_corrupt([b"", HEADER, b"a", value])
+    is_shown_or_corrupt([b"", HEADER, value, FIELD])
+
+
+@given(st.data())
+def test_a_group_with_one_byte_changed_can_be_shown_or_is_corrupt(data: st.DataObject) -> None:
+    words = [b"", HEADER, b"a", FIELD]
+    number = data.draw(st.sampled_from([1, 3]))
+    position = data.draw(st.integers(0, len(words[number]) - 1))
+    changed = bytearray(words[number])
+    changed[position] = data.draw(st.integers(0, 255))
+    words[number] = bytes(changed)
+    is_shown_or_corrupt(words)
+
+
+@pytest.mark.parametrize("length", range(len(HEADER)))
+def test_a_header_cut_short_is_corrupt(length: int) -> None:
+    with pytest.raises(CorruptGroup, match="the stored group name cannot be read"):
+        codec.decode_group("name", [b"", HEADER[:length]])
+
+
+@pytest.mark.parametrize("length", range(len(FIELD)))
+def test_a_family_cut_short_is_corrupt_and_named(length: int) -> None:
+    with pytest.raises(CorruptGroup, match="the stored group name cannot be read: family a: "):
+        codec.decode_group("name", [b"", HEADER, b"a", FIELD[:length]])
+
+
+def packed(*parts: object) -> bytes:
+    return b"".join(msgpack.packb(part) for part in parts)
+
+
+NOW = "1" * codec.TIME_DIGITS
+CORRUPT_FIELDS = {
+    "a number for lines": packed(NOW, [1, 0, None, 5]),
+    "text for lines": packed(NOW, [1, 0, None, "a 1\n"]),
+    "a number for a help": packed(NOW, [1, 0, 7, b""]),
+    "bytes for a help": packed(NOW, [1, 0, b"help", b""]),
+    "no such type": packed(NOW, [77, 0, None, b""]),
+    "a text for a type": packed(NOW, ["gauge", 0, None, b""]),
+    "a text for flags": packed(NOW, [1, "0", None, b""]),
+    "an infinite time": packed(float("inf"), [1, 0, None, b""]),
+    "an early time": packed("12", [1, 0, None, b""]),
+    "a word for a time": packed("yesterday, noon!", [1, 0, None, b""]),
+    "a number for details": packed(NOW, [1, 0, None, b"", 5]),
+    "numbers for details": packed(NOW, [1, 0, None, b"", [5]]),
+    "a list of four billion": packed(NOW) + b"\xdd\xff\xff\xff\xff",
+    "a map of four billion": packed(NOW) + b"\xdf\xff\xff\xff\xff",
+    "three parts": packed(NOW, [1, 0, None]),
+    "another object": packed(NOW, [1, 0, None, b""], 1),
+    "a depth beyond reading": packed(NOW) + b"\x91" * 5_000,
+}
+
+
+@pytest.mark.parametrize("value", CORRUPT_FIELDS.values(), ids=CORRUPT_FIELDS)
+def test_a_family_of_another_form_is_corrupt(value: bytes) -> None:
+    with pytest.raises(CorruptGroup):
+        codec.decode_group("name", [b"", HEADER, b"a", value])
+    with pytest.raises(CorruptGroup):
+        codec.decode_fragment("a", value)
+
+
+CORRUPT_HEADERS = {
+    "no labels": packed([NOW, NOW, NOW, b"s" * 16]),
+    "a list for labels": packed([NOW, NOW, NOW, b"s" * 16, ["job", "j"]]),
+    "a number for a value": packed([NOW, NOW, NOW, b"s" * 16, {"job": 5}]),
+    "bytes for a name": packed([NOW, NOW, NOW, b"s" * 16, {b"job": "j"}]),
+    "names of two kinds": packed([NOW, NOW, NOW, b"s" * 16, {b"job": "j", "a": "b"}]),
+    "a number for a time": packed([1, NOW, NOW, b"s" * 16, {"job": "j"}]),
+    "a time beyond all numbers": packed(["9" * 400, NOW, NOW, b"s" * 16, {"job": "j"}]),
+    "a number": packed(7),
+    "more behind it": HEADER + b"x",
+}
+
+
+@pytest.mark.parametrize("value", CORRUPT_HEADERS.values(), ids=CORRUPT_HEADERS)
+def test_a_header_of_another_form_is_corrupt(value: bytes) -> None:
+    with pytest.raises(CorruptGroup):
+        codec.decode_group("name", [b"", value])
+
+
+def test_a_group_without_a_header_is_corrupt() -> None:
+    with pytest.raises(CorruptGroup, match="KeyError"):
+        codec.decode_group("name", [b"a", FIELD])
+
+
+def test_a_field_whose_name_is_not_utf8_is_corrupt() -> None:
+    with pytest.raises(CorruptGroup):
+        codec.decode_group("name", [b"", HEADER, b"\xff", FIELD])
+
+
+BROKEN = {
+    "a short header": ("", b"broken"),
+    "a header of the right length": ("", b"x" * len(HEADER)),
+    "a header of other digits": ("", HEADER.replace(b"0" * 16, b"z" * 16)),
+    "a short family": ("a", b"broken"),
+    "a long family": ("a", b"broken" * 20),
+    "a short family that is not pushed": ("z", b"x"),
+    "a long family that is not pushed": ("z", b"x" * 100),
+    "a family without a value": ("z", b""),
+}
+
+
+@pytest.mark.parametrize(("name", "value"), BROKEN.values(), ids=BROKEN)
+async def test_a_corrupt_group_is_passed_over_until_it_is_replaced(
+    redis_server: RedisServer, caplog: pytest.LogCaptureFixture, name: str, value: bytes
+) -> None:
+    async with opened(redis_server.url) as store:
+        await store.push(write(JOB, family("a")))
+        await store.push(write(OTHER, family("a")))
+        connection = client(redis_server.url)
+        connection.hset(KEYS.group(JOB.name), name, value)  # type: ignore[arg-type]  # its stub knows str only
+        with caplog.at_level(logging.ERROR):
+            broken, other = await store.groups([JOB.name, OTHER.name])
+        assert broken is None
+        assert other is not None
+        [line] = caplog.messages
+        assert line.startswith(f"the stored group {JOB.name} cannot be read: ")
+        await store.replace(write(JOB, family("a"), family("b")))
+        assert set(await held(store, JOB)) == {"a", "b"}
+        await store.delete(JOB)
+        assert connection.exists(KEYS.group(JOB.name)) == 0
+        connection.close()
