@@ -11,9 +11,9 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping
 
 import cramjam
-import falcon.asgi
 
 from pgw.errors import BadBody, BodyTooLarge
+from pgw.web.request import Request
 
 _GZIP_OR_NOT_AT_ALL = zlib.MAX_WBITS | 16
 _MAGIC = b"\x1f\x8b"
@@ -25,7 +25,7 @@ _LARGEST_CHUNK = 1 << 16
 """Bytes that a chunk of snappy may hold, by its framing format."""
 
 
-async def read_body(request: falcon.asgi.Request, limit: int) -> bytes:
+async def read_body(request: Request, limit: int) -> bytes:
     """Receive the body of a request.
 
     Raises:
@@ -38,7 +38,7 @@ async def read_body(request: falcon.asgi.Request, limit: int) -> bytes:
     return body if decode is None else decode(body, limit)
 
 
-async def _receive(request: falcon.asgi.Request, limit: int) -> bytes:
+async def _receive(request: Request, limit: int) -> bytes:
     if (request.content_length or 0) > limit:
         raise BodyTooLarge(limit)
     chunks: list[bytes] = []
@@ -48,6 +48,8 @@ async def _receive(request: falcon.asgi.Request, limit: int) -> bytes:
         if size > limit:
             raise BodyTooLarge(limit)
         chunks.append(chunk)
+    if request.is_cut_short:
+        raise BadBody("unexpected EOF: the client went away, or was silent for too long, before its body was complete")
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 

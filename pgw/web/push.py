@@ -23,6 +23,7 @@ from pgw.web.bodies import read_body
 from pgw.web.elsewhere import redirected
 from pgw.web.paths import unescape
 from pgw.web.problems import answer
+from pgw.web.request import Request
 
 PATH = r"/metrics/job(?:@base64)?/"
 """What a group's path begins with, behind the prefix of the site; always here, wherever the scrape is."""
@@ -48,7 +49,7 @@ class Pushes:
         self._long_turn = asyncio.Lock()
         self._keys: dict[bytes, GroupingKey] = {}
 
-    async def __call__(self, req: falcon.asgi.Request, resp: falcon.asgi.Response | None, **_: object) -> None:
+    async def __call__(self, req: Request, resp: falcon.asgi.Response | None, **_: object) -> None:
         """Answer any method."""
         if resp is None:  # Falcon's signature: only a websocket has no response
             return
@@ -70,9 +71,7 @@ class Pushes:
                 resp.set_header("Allow", ALLOW)
                 answer(resp, 405, "Method Not Allowed")
 
-    async def _push(
-        self, request: falcon.asgi.Request, response: falcon.asgi.Response, raw: bytes, apply: _Apply
-    ) -> None:
+    async def _push(self, request: Request, response: falcon.asgi.Response, raw: bytes, apply: _Apply) -> None:
         request.context.handler = "push"
         key = self._key(raw)
         body = await read_body(request, self._max_body_size)
@@ -86,7 +85,7 @@ class Pushes:
         async with self._long_turn:
             return await asyncio.to_thread(read_protobuf if protobuf else self._long_reader.read, body)
 
-    def _is_plain(self, raw: bytes, request: falcon.asgi.Request, response: falcon.asgi.Response) -> bool:
+    def _is_plain(self, raw: bytes, request: Request, response: falcon.asgi.Response) -> bool:
         """Tell whether a path can be read as it is; answers if not."""
         path = unescape(raw)
         if path is None:

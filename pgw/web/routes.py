@@ -18,6 +18,7 @@ from pgw.web.elsewhere import Elsewhere
 from pgw.web.health import Healthy, Processes, Ready
 from pgw.web.lifecycle import Quit
 from pgw.web.push import PATH, Pushes
+from pgw.web.request import Request
 from pgw.web.scrape import Scrape
 from pgw.web.site import Site
 
@@ -29,7 +30,7 @@ def make_app(
 ) -> App:
     """Make the app of a worker."""
     parts: list[Any] = list(middleware)
-    app: App = falcon.asgi.App(middleware=parts)
+    app: App = falcon.asgi.App(middleware=parts, request_type=Request)
     app.resp_options.default_media_type = None  # type: ignore[assignment]  # an answer without a body has no type
     problems.install(app, metrics.count_problem)
     pages = {
