@@ -59,13 +59,19 @@ def kept(details: Iterable[bytes]) -> tuple[bytes, ...]:
 
 def keep_negative_zeros(family: Family) -> Family:
     """Turn the negative zeros of a family that was read from text into details."""
-    if all(NEGATIVE_ZERO not in _numbers(metric) for metric in family.metrics):
+    if not _has_negative_zero(family):
         return family
     details = (
         carried(family.type, metric).SerializeToString() if NEGATIVE_ZERO in _numbers(metric) else b""
         for metric in family.metrics
     )
     return family._replace(details=tuple(details), metrics=[_without_sign(metric) for metric in family.metrics])
+
+
+def _has_negative_zero(family: Family) -> bool:
+    if VALUE_FIELDS[family.type] in ("histogram", "summary"):
+        return any(NEGATIVE_ZERO in _numbers(metric) for metric in family.metrics)
+    return NEGATIVE_ZERO in [metric[1] for metric in family.metrics]  # the quick way, as most families are of this kind
 
 
 def _numbers(metric: Metric) -> tuple[str, ...]:

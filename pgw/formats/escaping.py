@@ -7,7 +7,7 @@ Follows: EscapeMetricFamily and EscapeName of prometheus/common.
 
 NOTE(pushgateway): the original leaves the colon of a label name as it is, and lets two labels of a series get the
 same name; Prometheus refuses the whole scrape in both cases. Here the colon is escaped, and a label that would be
-called as another one of its series gets one underscore more.
+called as another one of its series, or as that of the metric's name, gets one underscore more.
 """
 
 import enum
@@ -29,6 +29,8 @@ class Scheme(enum.StrEnum):
     VALUES = "values"
 
 
+METRIC_NAME_LABEL = "__name__"
+"""The name of a metric, as Prometheus keeps it; no label may be called that, nor become so."""
 VALUES_PREFIX = "U__"
 """What names begin with that were escaped by value, so that they can be told and read back."""
 
@@ -56,7 +58,7 @@ def escape_label_name(name: str, scheme: Scheme) -> str:
 def escape_label_names(names: Iterable[str], scheme: Scheme) -> list[str]:
     """Escape the names of the labels of one series, which stay different."""
     names = list(names)
-    taken = {name for name in names if is_label_name(name)}
+    taken = {METRIC_NAME_LABEL, *filter(is_label_name, names)}
     escaped = []
     for name in names:
         shown = escape_label_name(name, scheme)

@@ -52,23 +52,42 @@ def is_float(histogram: pb.Histogram) -> bool:
 def find_fault(histogram: pb.Histogram) -> str | None:
     """Find what would make Prometheus refuse a whole scrape, or None.
 
-    NOTE(pushgateway): the original stores such a histogram, and its API then fails for all groups.
+    NOTE(pushgateway): the original stores such a histogram, and where spans and counts do not fit its API fails for all
+    groups too.
     """
-    if not is_native(histogram):
+    if not is_native(histogram) and not _has_zero_bucket(histogram):
         return None
     if histogram.schema not in SCHEMAS:
         return f"the schema {histogram.schema} is not one of {SCHEMAS[0]} to {SCHEMAS[-1]}"
     sides = (("negative", histogram.negative_span), ("positive", histogram.positive_span))
-    for side, spans in sides:
-        counts = _counts(histogram, side)
-        places = sum(span.length for span in spans)
-        if places != len(counts):
-            return f"its {side} spans have {places} buckets, but there are {len(counts)} counts"
-        if any(span.offset < 0 for span in spans[1:]):
-            return f"its {side} spans overlap: only the first offset may be less than 0"
-        if any(count < 0 for count in counts):
-            return f"a {side} bucket has a count less than 0"
+    faults = (_span_fault(side, spans, _counts(histogram, side)) for side, spans in sides)
+    return next(filter(None, faults), None) or _count_fault(histogram)
+
+
+def _has_zero_bucket(histogram: pb.Histogram) -> bool:
+    """Tell whether Prometheus takes a histogram for a native one though it has no spans."""
+    return bool(histogram.zero_threshold > 0 or histogram.zero_count or histogram.zero_count_float > 0)
+
+
+def _span_fault(side: str, spans: Sequence[pb.BucketSpan], counts: Sequence[int | float]) -> str | None:
+    places = sum(span.length for span in spans)
+    if places != len(counts):
+        return f"its {side} spans have {places} buckets, but there are {len(counts)} counts"
+    if any(span.offset < 0 for span in spans[1:]):
+        return f"its {side} spans overlap: only the first offset may be less than 0"
+    if any(count < 0 for count in counts):
+        return f"a {side} bucket has a count less than 0"
     return None
+
+
+def _count_fault(histogram: pb.Histogram) -> str | None:
+    """Compare the buckets with the count, which may be larger only if NaN was observed; floats are never exact."""
+    if is_float(histogram):
+        return None
+    found = histogram.zero_count + sum(_counts(histogram, "negative")) + sum(_counts(histogram, "positive"))
+    if found == histogram.sample_count or (math.isnan(histogram.sample_sum) and found < histogram.sample_count):
+        return None
+    return f"its buckets have {found} observations, but its count is {histogram.sample_count}"
 
 
 def populated_buckets(histogram: pb.Histogram) -> Iterator[Bucket]:

@@ -140,8 +140,8 @@ def check_own_types(families: Iterable[Family], own: Mapping[str, Type]) -> None
     for family in families:
         if own.get(family.name, family.type) is not family.type:
             raise InconsistentPush(
-                f'collected metric "{family.name}" is not a {own[family.name].word}, '
-                f"as the gateway's own metric of that name is, but a {family.type.word}"
+                f'collected metric "{family.name}" is not a family of type {own[family.name].word}, '
+                f"as the gateway's own of that name is, but of type {family.type.word}"
             )
 
 

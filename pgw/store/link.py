@@ -11,6 +11,7 @@ A call that fails because an idle connection had died is sent once more on a new
 
 import asyncio
 import logging
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -28,6 +29,13 @@ log = logging.getLogger(__name__)
 Reply = Any
 """What hiredis makes of a reply: bytes, int, None or a list of these."""
 Argument = str | bytes | int | float
+
+
+_SCRIPT_PLACE = re.compile(
+    r"^Error running script \(call to \w+\): @user_script:\s*\d+: (?:@user_script: \d+: )?"
+    r"|\s*script: \w+, on @user_script:\d+\.$"
+)
+"""How Redis 6 and Redis 7 say where in a script an error came up."""
 
 
 class Call(NamedTuple):
@@ -78,7 +86,7 @@ class Link:
         except TimeoutError:
             raise StoreUnavailable(f"Redis did not answer within {self._timeout:g} seconds") from None
         except (RedisError, OSError) as error:
-            raise StoreUnavailable(f"Redis cannot be used: {error}") from error
+            raise StoreUnavailable(f"Redis cannot be used: {_without_place(str(error))}") from error
 
     async def close(self) -> None:
         """Let go of the connection."""
@@ -146,6 +154,11 @@ class Link:
 
     async def _drop(self) -> None:
         await self._connection.disconnect(nowait=True)
+
+
+def _without_place(reason: str) -> str:
+    """An error of Redis without the place in our script where it came up, which says nothing to a client."""
+    return _SCRIPT_PLACE.sub("", reason)
 
 
 def _info(text: Reply, name: bytes) -> str:

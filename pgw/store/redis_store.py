@@ -225,7 +225,8 @@ def _clash(kind: str, details: Sequence[str], write: Write) -> str:
         name, stored = details
         mine = next(fragment.type for fragment in write.fragments if fragment.name == name)
         return (
-            f'collected metric "{name}" is not a {Type(int(stored)).word}, as other groups have it, but a {mine.word}'
+            f'collected metric "{name}" is not a family of type {Type(int(stored)).word}, as other groups have it, '
+            f"but of type {mine.word}"
         )
     longer, shorter, owner = details
     return f'collected metric "{longer}" collides with previously collected {Type(int(owner)).word} named "{shorter}"'

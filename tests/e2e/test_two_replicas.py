@@ -97,6 +97,20 @@ def test_of_two_groups_that_push_the_same_series_at_once_exactly_one_wins(replic
         assert one.scrape().family(f"y{number}").samples == expected == two.scrape().family(f"y{number}").samples
 
 
+def plain_page(server: Client) -> Page:
+    """A scrape as it is."""
+    return server.scrape()
+
+
+def compressed_page(server: Client) -> Page:
+    """A compressed scrape; one gzip member, for curl 7.88 stops behind the first."""
+    answer = server.get("/metrics", {"Accept-Encoding": "gzip"})
+    member = zlib.decompressobj(wbits=31)
+    text = member.decompress(answer.body)
+    assert (answer.status, member.eof, member.unused_data) == (200, True, b"")
+    return Page(text.decode())
+
+
 class Acknowledged:
     """The newest number of each writer that the gateway said it has."""
 
@@ -112,11 +126,11 @@ class Acknowledged:
         assert answer.status == 200, answer
         self.numbers[writer] = number
 
-    def scrape(self, server: Client) -> None:
+    def scrape(self, server: Client, read: Callable[[Client], Page]) -> None:
         """No group is torn, and none is older than what was acknowledged before the scrape began."""
         before = dict(self.numbers)
         found: dict[str, list[int]] = {}
-        for writer, number in TORN_SAMPLE.findall(server.get("/metrics").text):
+        for writer, number in TORN_SAMPLE.findall(read(server).text):
             found.setdefault(writer, []).append(int(number))
         for writer, numbers in found.items():
             assert numbers == [numbers[0]] * FAMILIES, f"group {writer} is torn"
@@ -135,7 +149,7 @@ def test_no_scrape_shows_a_torn_group_or_an_old_value(replicas: tuple[Server, Se
 
     def read(reader: int) -> int:
         for number in range(SCRAPES):
-            acknowledged.scrape(replicas[(reader + number) % 2])
+            acknowledged.scrape(replicas[(reader + number) % 2], plain_page if number % 3 else compressed_page)
         return SCRAPES
 
     calls = [lambda n=n: write(n) for n in range(WRITERS)] + [lambda n=n: read(n) for n in range(4)]
@@ -241,15 +255,6 @@ def test_after_a_storm_all_replicas_agree_and_so_does_a_new_one(
     assert [page.pushed for page in pages] == [new.pushed] * 6
     assert [compressed_page(server).pushed for server in replicas * 3] == [new.pushed] * 6
     assert {push_times(page) for page in pages} == {push_times(new)}
-
-
-def compressed_page(server: Client) -> Page:
-    """A compressed scrape; one gzip member, for curl 7.88 stops behind the first."""
-    answer = server.get("/metrics", {"Accept-Encoding": "gzip"})
-    member = zlib.decompressobj(wbits=31)
-    text = member.decompress(answer.body)
-    assert (answer.status, member.eof, member.unused_data) == (200, True, b"")
-    return Page(text.decode())
 
 
 def push_times(page: Page) -> tuple[tuple[str, ...], ...]:

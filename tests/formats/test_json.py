@@ -2,7 +2,7 @@
 
 import json
 import math
-from datetime import timedelta, timezone
+from datetime import UTC, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -18,7 +18,6 @@ from pgw.model.family import Exposition, Type
 from pgw.model.group import Fragment, Group
 from pgw.model.grouping import GroupingKey, Labels
 
-UTC = timezone.utc
 PUSHED = 1795247408601141
 STAMP = '"time_stamp":"2026-11-21T07:50:08.601141Z"'
 J: Labels = (("job", "j"),)

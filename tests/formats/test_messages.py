@@ -3,6 +3,7 @@
 import math
 import struct
 from collections.abc import Iterable
+from itertools import accumulate
 
 import pytest
 import wire
@@ -61,19 +62,28 @@ BUCKETS = st.builds(
     cumulative_count_float=FRACTIONS,
 )
 HISTOGRAMS = st.builds(
-    lambda negative, positive, **fields: pb.Histogram(
+    pb.Histogram,
+    sample_count=st.none() | POPULATIONS,
+    sample_sum=st.none() | DOUBLES,
+    bucket=st.lists(BUCKETS, max_size=3),
+    sample_count_float=FRACTIONS,
+    created_timestamp=TIMES,
+)
+NATIVE_HISTOGRAMS = st.builds(
+    lambda negative, positive, zero_count, **fields: pb.Histogram(
+        sample_count=(zero_count or 0) + sum(accumulate(negative[1])) + sum(accumulate(positive[1])),
         negative_span=spans_of(negative[0]), negative_delta=negative[1],
         positive_span=spans_of(positive[0]), positive_delta=positive[1],
+        zero_count=zero_count,
         **fields,
     ),
     SPANS,
     SPANS,
-    sample_count=st.none() | POPULATIONS,
+    st.none() | st.integers(0, 2**60),
     sample_sum=st.none() | DOUBLES,
     bucket=st.lists(BUCKETS, max_size=3),
     schema=st.none() | st.integers(-4, 8),
     zero_threshold=st.none() | st.floats(0, 1),
-    zero_count=st.none() | POPULATIONS,
     created_timestamp=TIMES,
     exemplars=st.lists(EXEMPLARS, max_size=2),
 )  # fmt: skip
@@ -91,8 +101,8 @@ METRICS = {
     Type.GAUGE: st.builds(pb.Metric, gauge=GAUGES),
     Type.SUMMARY: st.builds(pb.Metric, summary=SUMMARIES),
     Type.UNTYPED: st.builds(pb.Metric, untyped=UNTYPEDS),
-    Type.HISTOGRAM: st.builds(pb.Metric, histogram=HISTOGRAMS | FLOAT_HISTOGRAMS),
-    Type.GAUGE_HISTOGRAM: st.builds(pb.Metric, histogram=HISTOGRAMS | FLOAT_HISTOGRAMS),
+    Type.HISTOGRAM: st.builds(pb.Metric, histogram=HISTOGRAMS | NATIVE_HISTOGRAMS | FLOAT_HISTOGRAMS),
+    Type.GAUGE_HISTOGRAM: st.builds(pb.Metric, histogram=HISTOGRAMS | NATIVE_HISTOGRAMS | FLOAT_HISTOGRAMS),
 }
 
 

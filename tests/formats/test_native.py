@@ -103,6 +103,37 @@ def test_spans_that_do_not_fit_are_a_fault(parts: list[bytes], fault: str) -> No
     assert fault in str(find_fault(histogram(*parts)))
 
 
+COUNTED = [
+    wire.integer(7, 1),
+    wire.span(9, 0, 1),
+    wire.delta(10, 2),
+    wire.span(12, 0, 2),
+    wire.delta(13, 3),
+    wire.delta(13, 1),
+]
+
+
+@pytest.mark.parametrize(
+    ("count", "total", "fault"),
+    [
+        (10, 0.5, None),
+        (9, 0.5, "its buckets have 10 observations, but its count is 9"),
+        (11, 0.5, "its buckets have 10 observations, but its count is 11"),
+        (11, math.nan, None),
+        (9, math.nan, "its buckets have 10 observations, but its count is 9"),
+    ],
+)
+def test_the_count_is_that_of_the_buckets_and_of_what_is_not_a_number(
+    count: int, total: float, fault: str | None
+) -> None:
+    assert find_fault(histogram(*COUNTED, wire.integer(1, count), wire.double(2, total))) == fault
+
+
+@pytest.mark.parametrize(("zero", "faulty"), [(wire.double(6, 1e-9), True), (wire.integer(7, 5), False), (b"", False)])
+def test_a_histogram_with_a_zero_bucket_only_is_native_too(zero: bytes, *, faulty: bool) -> None:
+    assert bool(find_fault(histogram(zero, wire.integer(1, 5)))) is faulty
+
+
 @pytest.mark.parametrize("parts", [[], [wire.integer(5, wire.zigzag(50))], [wire.delta(13, -1)]])
 def test_a_classic_histogram_has_no_spans_to_be_wrong(parts: list[bytes]) -> None:
     assert find_fault(histogram(*parts)) is None

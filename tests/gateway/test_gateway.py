@@ -17,6 +17,7 @@ from servers import RedisServer
 
 from pgw.errors import BadGroupingKey, InconsistentPush, StoreConflict, StoreUnavailable
 from pgw.gateway.gateway import ATTEMPTS
+from pgw.gateway.mirror import SLICE_GROUPS
 from pgw.model.family import Exposition, Family, Type
 from pgw.model.group import Group
 from pgw.model.grouping import GroupingKey
@@ -64,8 +65,13 @@ async def test_every_group_shows_when_it_was_pushed(redis_server: RedisServer) -
             'push_time_seconds{instance="",job="k"}',
         ]
         assert values == [0, seconds["other"], seconds["job"], 0]
-        assert "# HELP push_time_seconds Last Unix time when changing this group in the Pushgateway succeeded.\n" in page
-        assert "# HELP push_failure_time_seconds Last Unix time when changing this group in the Pushgateway failed.\n" in page
+        assert (
+            "# HELP push_time_seconds Last Unix time when changing this group in the Pushgateway succeeded.\n" in page
+        )
+        assert (
+            "# HELP push_failure_time_seconds Last Unix time when changing this group in the Pushgateway failed.\n"
+            in page
+        )
 
 
 # What is refused, and what it leaves behind.
@@ -166,7 +172,7 @@ async def test_a_series_that_a_more_detailed_group_holds_is_refused(redis_server
 async def test_a_series_that_a_less_detailed_group_holds_is_refused(redis_server: RedisServer, text: str) -> None:
     async with replica(redis_server.url) as one:
         await one.push(JOB, text.format('instance="i",'))
-        with pytest.raises(InconsistentPush, match="in the group job/j$"):
+        with pytest.raises(InconsistentPush, match=r"in the group job/j$"):
             await one.replace(INSTANCE, text.format(""))
         assert await failed(one, INSTANCE)
         await one.push(group(job="j", instance="other"), text.format(""))
@@ -315,7 +321,7 @@ async def test_nothing_is_accepted_while_redis_is_away(own_redis: RedisServer) -
             lambda: one.push(JOB, "a 1 1\n"),
             lambda: one.replace(JOB, "a 1\n"),
             lambda: one.gateway.delete(JOB),
-            lambda: one.page(),
+            one.page,
             one.gateway.ready,
         )
         for each in doing:
@@ -334,6 +340,27 @@ async def test_a_family_without_metrics_is_stored_and_not_shown(redis_server: Re
         assert found is not None
         assert [(each.name, each.text) for each in found.fragments] == [("a", b"")]
         assert b"# TYPE a " not in await one.page()
+
+
+async def test_all_groups_are_read_in_slices_sorted_by_name(redis_server: RedisServer) -> None:
+    async with replica(redis_server.url) as one:
+        names = [f"j{number:03d}" for number in range(SLICE_GROUPS + 2)]
+        for name in reversed(names):
+            await one.push(group(job=name), "a 1\n")
+        slices = [groups async for groups in one.gateway.groups()]
+        assert list(map(len, slices)) == [SLICE_GROUPS, 2]
+        assert [dict(each.key.labels)["job"] for groups in slices for each in groups] == names
+        families = {"a", "push_failure_time_seconds", "push_time_seconds"}
+        assert all({each.name for each in found.fragments} == families for groups in slices for found in groups)
+
+
+async def test_families_show_every_push_that_was_answered(redis_server: RedisServer) -> None:
+    async with replica(redis_server.url) as one, replica(redis_server.url) as other:
+        await one.push(JOB, "a 1\n")
+        await one.gateway.families()
+        await other.push(OTHER, "a 2\n")
+        [family] = [each for each in await one.gateway.families() if each[0].name == "a"]
+        assert [each.text for each in family] == [b'a{instance="",job="j"} 1\n', b'a{instance="",job="k"} 2\n']
 
 
 def test_a_noting_store_is_what_the_gateway_may_be_given() -> None:

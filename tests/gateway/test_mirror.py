@@ -215,7 +215,9 @@ async def test_only_groups_that_changed_are_read(redis_server: RedisServer) -> N
 async def test_two_replicas_show_the_same_bytes(redis_server: RedisServer) -> None:
     async with replica(redis_server.url) as one, replica(redis_server.url) as other:
         for number in range(30):
-            await (one, other)[number % 2].push(group(job=f"j{number % 7}"), f"# HELP a Help {number % 3}.\na {number}\n")
+            await (one, other)[number % 2].push(
+                group(job=f"j{number % 7}"), f"# HELP a Help {number % 3}.\na {number}\n"
+            )
             if number % 5 == 4:
                 await other.gateway.delete(group(job=f"j{number % 7}"))
             assert await one.page() == await other.page()

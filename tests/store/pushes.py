@@ -114,15 +114,15 @@ class FakeLink:
         if call.script is not None:
             words = ("EVAL", call.script.source, *words[2:])
         try:
-            return await self._redis.execute_command(*words)
+            return await self._redis.execute_command(*words)  # type: ignore[no-untyped-call]  # redis-py's
         except redis.RedisError as error:
             raise StoreUnavailable(str(error)) from error
 
 
 @asynccontextmanager
-async def opened(url: str, timeout: float = TIMEOUT) -> AsyncIterator[RedisStore]:
+async def opened(url: str, *, time_limit: float = TIMEOUT) -> AsyncIterator[RedisStore]:
     """A store on the Redis at `url`."""
-    store = RedisStore(url, prefix=PREFIX, timeout=timeout)
+    store = RedisStore(url, prefix=PREFIX, timeout=time_limit)
     try:
         yield store
     finally:

@@ -68,8 +68,10 @@ class Model:
     def __init__(self) -> None:
         self.groups: dict[str, ModelGroup] = {}
 
-    def verdict(self, key: GroupingKey, pushed: Mapping[str, Type], verb: str, whole: object) -> str | dict[str, set[str]]:
-        """"" stored at once, the word for a refusal, or what to look at."""
+    def verdict(
+        self, key: GroupingKey, pushed: Mapping[str, Type], verb: str, whole: object
+    ) -> str | dict[str, set[str]]:
+        """ "" stored at once, the word for a refusal, or what to look at."""
         mine = self.groups.get(key.name)
         if mine is not None and pushed and mine.whole == whole:
             return ""
@@ -89,7 +91,10 @@ class Model:
     @staticmethod
     def _type_clash(after: Mapping[str, Mapping[str, Type]], pushed: Mapping[str, Type]) -> bool:
         return any(
-            families[name] is not kind for name, kind in pushed.items() for families in after.values() if name in families
+            families[name] is not kind
+            for name, kind in pushed.items()
+            for families in after.values()
+            if name in families
         )
 
     @staticmethod
@@ -257,7 +262,7 @@ def test_any_sequence_leads_to_what_the_model_says(
     monkeypatch.setattr("pgw.store.redis_store.TOMBSTONES_KEPT", tombstones_kept)
     monkeypatch.setattr("pgw.store.redis_store.NAMES_AT_ONCE", 3)
     monkeypatch.setattr(AnySequence, "url", redis_server.url, raising=False)
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(
         AnySequence,
         settings=settings(
             max_examples=60,

@@ -211,7 +211,7 @@ async def test_a_corrupt_group_is_passed_over_until_it_is_replaced(
         await store.push(write(JOB, family("a")))
         await store.push(write(OTHER, family("a")))
         connection = client(redis_server.url)
-        connection.hset(KEYS.group(JOB.name), name, value)  # type: ignore[arg-type]  # its stub knows str only
+        connection.hset(KEYS.group(JOB.name), name, value)
         with caplog.at_level(logging.ERROR):
             broken, other = await store.groups([JOB.name, OTHER.name])
         assert broken is None

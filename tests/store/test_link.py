@@ -32,8 +32,8 @@ PATIENCE = 5.0
 
 
 @asynccontextmanager
-async def linked(url: str, timeout: float = TIMEOUT) -> AsyncIterator[Link]:
-    link = Link(make_pool(url), timeout)
+async def linked(url: str, *, time_limit: float = TIMEOUT) -> AsyncIterator[Link]:
+    link = Link(make_pool(url), time_limit)
     try:
         yield link
     finally:
@@ -105,7 +105,7 @@ async def test_an_empty_cache_of_scripts_disturbs_no_batch(redis_server: RedisSe
             store.push(write(OTHER, family("a"))),
             store.changes(Feed()),
         )
-        assert results[:4] == [{}, None, True, {}]
+        assert list(results)[:4] == [{}, None, True, {}]
         assert await store.names() == [JOB.name, OTHER.name]
 
 
@@ -163,7 +163,7 @@ async def unavailable(call: Callable[[], Awaitable[object]], words: str) -> None
 
 
 async def test_every_call_says_so_when_redis_is_gone(own_redis: RedisServer) -> None:
-    async with opened(own_redis.url, timeout=SHORT) as store:
+    async with opened(own_redis.url, time_limit=SHORT) as store:
         await store.push(write(JOB))
         own_redis.program.end()
         for call in calls(store).values():
@@ -174,7 +174,7 @@ async def test_every_call_says_so_when_redis_is_gone(own_redis: RedisServer) -> 
 
 
 async def test_every_call_gives_up_in_time_when_redis_hangs(own_redis: RedisServer) -> None:
-    async with opened(own_redis.tcp_url, timeout=SHORT) as store:
+    async with opened(own_redis.tcp_url, time_limit=SHORT) as store:
         await store.ping()
         own_redis.program.send(signal.SIGSTOP)
         for name in ("push", "changes", "ping"):
@@ -187,7 +187,7 @@ async def test_every_call_gives_up_in_time_when_redis_hangs(own_redis: RedisServ
 
 
 async def test_a_late_reply_is_never_taken_for_another(own_redis: RedisServer) -> None:
-    async with linked(own_redis.url, timeout=SHORT) as link:
+    async with linked(own_redis.url, time_limit=SHORT) as link:
         await link.call(echo("first"))
         own_redis.program.send(signal.SIGSTOP)
         late = [link.call(echo(f"late {number}")) for number in range(3)]
@@ -225,7 +225,7 @@ async def test_a_caller_that_leaves_while_it_waits_disturbs_nobody(redis_server:
 
 async def test_a_server_that_hangs_while_it_is_connected_to_is_given_up_in_time(own_redis: RedisServer) -> None:
     own_redis.program.send(signal.SIGSTOP)
-    async with linked(own_redis.tcp_url, timeout=SHORT) as link:
+    async with linked(own_redis.tcp_url, time_limit=SHORT) as link:
         await unavailable(lambda: link.call(echo("x")), "within")
         own_redis.program.send(signal.SIGCONT)
         assert await link.call(echo("x")) == [b"x"]

@@ -34,6 +34,7 @@ from servers import RedisServer
 from pgw.errors import BadGroupingKey, InconsistentPush
 from pgw.model.family import Type
 from pgw.model.group import Group
+from pgw.model.grouping import GroupingKey
 from pgw.store.base import Changes, Feed, Guard
 from pgw.store.redis_store import NAMES_AT_ONCE, RedisStore
 from pgw.store.writer import BATCH_PUSHES
@@ -219,15 +220,14 @@ OWNERS = [
     (SUMMARY, "_count"),
     (SUMMARY, "_sum"),
 ]
-SAME_OR_OTHER_GROUP = pytest.mark.parametrize("second", [JOB, OTHER], ids=["own-group", "other-group"])
+WHERE = pytest.mark.parametrize("key", [JOB, OTHER], ids=["own-group", "other-group"])
 
 
-@SAME_OR_OTHER_GROUP
+@WHERE
 @pytest.mark.parametrize(("owner", "suffix"), OWNERS)
 async def test_a_name_that_another_family_takes_up_is_refused(
-    store: RedisStore, owner: Type, suffix: str, second: object
+    store: RedisStore, owner: Type, suffix: str, key: GroupingKey
 ) -> None:
-    key = JOB if second is JOB else OTHER
     await store.push(write(JOB, family("x", owner)))
     words = f'"x{suffix}" collides with previously collected {owner.word} named "x"'
     with pytest.raises(InconsistentPush, match=words):
@@ -235,12 +235,11 @@ async def test_a_name_that_another_family_takes_up_is_refused(
     assert (await read(store, key)).failed_at > 0
 
 
-@SAME_OR_OTHER_GROUP
+@WHERE
 @pytest.mark.parametrize(("owner", "suffix"), OWNERS)
 async def test_a_family_that_would_take_up_the_name_of_another_is_refused(
-    store: RedisStore, owner: Type, suffix: str, second: object
+    store: RedisStore, owner: Type, suffix: str, key: GroupingKey
 ) -> None:
-    key = JOB if second is JOB else OTHER
     await store.push(write(JOB, family("x" + suffix)))
     words = f'"x{suffix}" collides with previously collected {owner.word} named "x"'
     with pytest.raises(InconsistentPush, match=words):
@@ -283,9 +282,8 @@ async def test_a_family_named_like_nothing_but_a_suffix_may_stand(store: RedisSt
 # Groups whose push times would be the same series.
 
 
-@pytest.mark.parametrize(("first", "second"), [(JOB, TWIN), (TWIN, JOB)])
-async def test_a_group_cannot_be_made_beside_its_twin(store: RedisStore, first: object, second: object) -> None:
-    one, two = (JOB, TWIN) if first is JOB else (TWIN, JOB)
+@pytest.mark.parametrize(("one", "two"), [(JOB, TWIN), (TWIN, JOB)])
+async def test_a_group_cannot_be_made_beside_its_twin(store: RedisStore, one: GroupingKey, two: GroupingKey) -> None:
     await store.push(write(one))
     for checked in (True, False):
         with pytest.raises(BadGroupingKey, match=f"the group {one.name} exists"):
@@ -536,9 +534,7 @@ async def test_a_reader_that_missed_trimmed_tombstones_is_told_everything(
 
 
 @pytest.mark.parametrize("at_once", [2, 3, 7, 8])
-async def test_a_long_answer_is_read_in_parts(
-    store: RedisStore, monkeypatch: pytest.MonkeyPatch, at_once: int
-) -> None:
+async def test_a_long_answer_is_read_in_parts(store: RedisStore, monkeypatch: pytest.MonkeyPatch, at_once: int) -> None:
     monkeypatch.setattr("pgw.store.redis_store.NAMES_AT_ONCE", at_once)
     names = [group(job=f"j{number}").name for number in range(7)]
     for number in range(7):

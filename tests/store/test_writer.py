@@ -39,7 +39,9 @@ class SlowLink:
         await self.answers.wait()
         if self.error is not None:
             raise self.error
-        return [[f"stored {key}" for key in words[1:]] if words[0] == "PUSHES" else words[0] for words in self.sent[-1]]
+        return [
+            [f"stored {key!s}" for key in words[1:]] if words[0] == "PUSHES" else words[0] for words in self.sent[-1]
+        ]
 
     async def close(self) -> None:
         self.closed = True

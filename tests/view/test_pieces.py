@@ -87,7 +87,7 @@ class PiecesBesideADictionary(RuleBasedStateMachine):
 
 
 def test_pieces_hold_what_a_dictionary_holds() -> None:
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(
         PiecesBesideADictionary, settings=settings(max_examples=100, stateful_step_count=40, deadline=None)
     )
 

@@ -34,7 +34,11 @@ GROUPS = [
     grouping(job="k"),
 ]
 FAMILIES = ["x", "x_count", "x_sum", "x_bucket", "y"]
-LABELS = [(("instance", "i"), ("zone", "z")), (("instance", "i"), ("zone", "a\rb c")), (("instance", "k"), ("zone", "z"))]
+LABELS = [
+    (("instance", "i"), ("zone", "z")),
+    (("instance", "i"), ("zone", "a\rb c")),
+    (("instance", "k"), ("zone", "z")),
+]
 TYPES = [Type.GAUGE, Type.COUNTER, Type.SUMMARY, Type.HISTOGRAM]
 
 
@@ -57,7 +61,8 @@ class Pushed(NamedTuple):
     value: str
 
     def fragment(self, name: str, key: GroupingKey) -> Fragment:
-        kind, mark = self.type, ()
+        kind = self.type
+        mark: tuple[tuple[str, str], ...] = ()
         if not self.unchecked:  # the store lets no two of these clash
             kind = Type.GAUGE
             mark = () if key == GROUPS[0] else (("mark", key.name),)
@@ -104,7 +109,7 @@ def require_valid(page: str) -> None:
     seen = [(name, labels) for name, labels, _ in samples(page)]
     assert len(seen) == len(set(seen)), page
     heads = [line.split(" ")[2:] for line in page.split("\n") if line.startswith("# TYPE ")]
-    kinds = {name: kind for name, kind in heads}
+    kinds = dict(heads)
     assert len(kinds) == len(heads), page
     assert list(kinds) == sorted(kinds)
     for name, kind in kinds.items():
@@ -116,7 +121,9 @@ def require_valid(page: str) -> None:
             current = line.split(" ")[2]
             continue
         name = line.partition("{")[0]
-        suffixes = {"histogram": ("_count", "_sum", "_bucket"), "summary": ("", "_count", "_sum")}.get(kinds[current], ("",))
+        suffixes = {"histogram": ("_count", "_sum", "_bucket"), "summary": ("", "_count", "_sum")}.get(
+            kinds[current], ("",)
+        )
         assert name in {current + suffix for suffix in suffixes}, page
     for name, kind in kinds.items():
         if kind == "histogram":  # each was pushed with two buckets
@@ -150,7 +157,9 @@ class History(RuleBasedStateMachine):
 
     @rule(names=st.lists(st.sampled_from(["own", "x", "y"]), unique=True), value=st.sampled_from("12"))
     def show_own(self, names: list[str], value: str) -> None:
-        self.own = [Fragment(name, Type.GAUGE, f"Own {name}.", f'{name}{{own="{value}"}} 1\n'.encode()) for name in names]
+        self.own = [
+            Fragment(name, Type.GAUGE, f"Own {name}.", f'{name}{{own="{value}"}} 1\n'.encode()) for name in names
+        ]
         self.view.show_own(self.own)
 
     @rule()
@@ -188,9 +197,7 @@ class History(RuleBasedStateMachine):
 
 
 def test_the_page_does_not_depend_on_what_was_before_and_is_valid() -> None:
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
-        History, settings=settings(max_examples=200, stateful_step_count=20, deadline=None)
-    )
+    run_state_machine_as_test(History, settings=settings(max_examples=200, stateful_step_count=20, deadline=None))
 
 
 # What stands where pushes that nobody checked clash.
@@ -216,20 +223,27 @@ def view_of(*groups: tuple[str, int, Fragment]) -> View:
 
 
 HISTOGRAM = 'x_bucket{{a="1",le="{0}"}} 1\nx_bucket{{a="1",le="+Inf"}} 1\nx_sum{{a="1"}} {0}\nx_count{{a="1"}} 1\n'
+GAUGE = fragment("x", 'x{a="1"} 1\n')
 CLASHES = {
-    "types": ("x", Type.GAUGE, 'x{a="1"} 1\n', "x", Type.COUNTER, 'x{a="2"} 2\n'),
-    "series": ("x", Type.GAUGE, 'x{a="1"} 1\n', "x", Type.GAUGE, 'x{a="1"} 2\n'),
-    "a name taken up by a histogram": ("x_sum", Type.GAUGE, 'x_sum{a="1"} 1\n', "x", Type.HISTOGRAM, HISTOGRAM.format(1)),
-    "a name taken up by a summary": ("x_count", Type.GAUGE, 'x_count{a="2"} 1\n', "x", Type.SUMMARY, 'x_count{a="1"} 1\n'),
-    "histograms": ("x", Type.HISTOGRAM, HISTOGRAM.format(1), "x", Type.HISTOGRAM, HISTOGRAM.format(2)),
+    "types": (GAUGE, fragment("x", 'x{a="2"} 2\n', Type.COUNTER)),
+    "series": (GAUGE, fragment("x", 'x{a="1"} 2\n')),
+    "a name of a histogram": (
+        fragment("x_sum", 'x_sum{a="2"} 1\n'),
+        fragment("x", HISTOGRAM.format(1), Type.HISTOGRAM),
+    ),
+    "a name of a summary": (
+        fragment("x_count", 'x_count{a="2"} 1\n'),
+        fragment("x", 'x_count{a="1"} 1\n', Type.SUMMARY),
+    ),
+    "histograms": (
+        fragment("x", HISTOGRAM.format(1), Type.HISTOGRAM),
+        fragment("x", HISTOGRAM.format(2), Type.HISTOGRAM),
+    ),
 }
 
 
-@pytest.mark.parametrize(("name", "kind", "text", "rival", "rival_kind", "rival_text"), CLASHES.values(), ids=CLASHES)
-def test_the_newest_is_shown_and_the_other_comes_back_when_it_goes(
-    name: str, kind: Type, text: str, rival: str, rival_kind: Type, rival_text: str
-) -> None:
-    one, other = fragment(name, text, kind), fragment(rival, rival_text, rival_kind)
+@pytest.mark.parametrize(("one", "other"), CLASHES.values(), ids=CLASHES)
+def test_the_newest_is_shown_and_the_other_comes_back_when_it_goes(one: Fragment, other: Fragment) -> None:
     for first, second in ((one, other), (other, one)):
         view = view_of(("job/a", 1, first), ("job/b", 2, second))
         assert text_of(view) == second.text.decode().splitlines()
@@ -351,3 +365,36 @@ def test_a_text_without_the_count_of_a_histogram_stands_as_a_whole() -> None:
     """No writer of ours makes one; but nothing that is stored may be lost or make the page fail."""
     contenders = [Contender(1, ("x", "a"), Type.HISTOGRAM, b'x_sum{a="1"} 1\n')]
     assert settle(contenders).texts == {("x", "a"): b'x_sum{a="1"} 1\n'}
+
+
+# What formats other than text are written from.
+
+
+def test_families_are_shown_with_one_type_and_help_and_their_details() -> None:
+    detailed = fragment("x", 'x{a="1"} 1\n', unchecked=False)._replace(details=(b"more",), help="Help.")
+    plain = fragment("x", 'x{a="2"} 2\n', unchecked=False)
+    view = view_of(("job/a", 1, detailed), ("job/b", 1, plain), ("job/c", 1, fragment("y", "", unchecked=False)))
+    view.show_own([own("pushgateway_own 1\n")])
+    view.settle()
+    assert list(view.shown()) == [[own("pushgateway_own 1\n")], [detailed, plain._replace(help="Help.")]]
+    assert (view.type_of("x"), view.type_of("y"), view.type_of("z")) == (Type.GAUGE, None, None)
+    view.put("job/a", 2, [detailed._replace(details=())])
+    view.settle()
+    assert [each.details for each in list(view.shown())[1]] == [(), ()]
+    view.put("job/a", 3, [detailed])
+    view.drop("job/a")
+    view.put("job/a", 4, [detailed._replace(details=())])
+    view.settle()
+    assert [each.details for each in list(view.shown())[1]] == [(), ()]
+
+
+def test_a_fragment_of_which_something_is_hidden_is_shown_without_details() -> None:
+    two = fragment("x", 'x{a="1"} 1\nx{a="2"} 1\n')._replace(details=(b"first", b"second"))
+    view = view_of(("job/a", 1, two), ("job/b", 2, GAUGE))
+    view.settle()
+    [[rest, newest]] = view.shown()
+    assert (rest.text, rest.details, newest.text) == (b'x{a="2"} 1\n', (), GAUGE.text)
+    view.drop("job/b")
+    view.settle()
+    [[whole]] = view.shown()
+    assert (whole.text, whole.details) == (two.text, two.details)

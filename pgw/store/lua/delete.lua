@@ -27,10 +27,11 @@ end
 local index = index_load(FAMILIES, names)
 for i, family in ipairs(names) do index_add(index[family], types[i], shape, -1) end
 
-local version = next_version(VERSION, EPOCH, epoch)
-index_save(FAMILIES, index, names)
+-- First what frees memory: a Redis that is full refuses a script whose first write needs some.
 redis.call('UNLINK', GROUP)
 redis.call('ZREM', CHANGES, name)
+local version = next_version(VERSION, EPOCH, epoch)
+index_save(FAMILIES, index, names)
 redis.call('ZADD', TOMBSTONES, version, name)
 
 -- The oldest tombstones go; who last looked before the newest of those has to read everything again.

@@ -14,9 +14,10 @@
 local CHANGES, TOMBSTONES, FAMILIES, VERSION, EPOCH = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local epoch, prefix = ARGV[1], ARGV[2]
 
-local version = next_version(VERSION, EPOCH, epoch)
+-- First what frees memory: a Redis that is full refuses a script whose first write needs some.
 local names = redis.call('ZRANGE', CHANGES, 0, -1)
 for _, name in ipairs(names) do redis.call('UNLINK', prefix .. name) end
 redis.call('UNLINK', CHANGES, TOMBSTONES, FAMILIES)
+local version = next_version(VERSION, EPOCH, epoch)
 redis.call('ZADD', TOMBSTONES, version, '')  -- whoever looked before has to read everything again, which is nothing
 return #names

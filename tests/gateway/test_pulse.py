@@ -1,0 +1,175 @@
+"""What a worker does beside answering: it hands over its counts, keeps its view loaded, and never stops doing so."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1] / "store"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "e2e"))
+
+from gateways import Replica, replica
+from pushes import JOB
+from servers import RedisServer
+
+from pgw.gateway import pulse as pulse_module
+from pgw.gateway.pulse import Pulse
+from pgw.store.base import Feed
+from pgw.telemetry.process import ProcessMetrics
+from pgw.telemetry.shared import PUSH_SIZE, SLICE, SLICES, Tally
+
+FIELD = "requests/200/push/post"
+
+
+@asynccontextmanager
+async def beating(one: Replica, tally: Tally, metrics: ProcessMetrics | None = None) -> AsyncIterator[Pulse]:
+    pulse = Pulse(one.store, one.mirror, tally, metrics or ProcessMetrics(None))
+    pulse.start()
+    try:
+        yield pulse
+    finally:
+        await pulse.stop()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110  there is nothing to wait for but the next beat
+            await asyncio.sleep(0.005)
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pulse_module, "BEAT", 0.01)
+
+
+async def telemetry(one: Replica) -> dict[str, float]:
+    await one.redis.count({}, [])  # behind what is on its way
+    return dict((await one.redis.changes(Feed())).telemetry)
+
+
+def count(tally: Tally) -> None:
+    tally.count_request(code=200, handler="push", method="POST")
+
+
+async def test_counts_are_handed_over_beat_by_beat(redis_server: RedisServer) -> None:
+    tally = Tally()
+    async with replica(redis_server.url) as one, beating(one, tally):
+        for number in range(1, 4):
+            count(tally)
+            await until(lambda number=number: one.store.calls["count"] == number)  # type: ignore[misc]
+        assert await telemetry(one) == {FIELD: 3}
+
+
+async def test_a_beat_without_counts_asks_nothing_of_the_store(redis_server: RedisServer) -> None:
+    async with replica(redis_server.url) as one, beating(one, Tally()):
+        await until(lambda: one.mirror.loaded)
+        await asyncio.sleep(0.05)
+        assert one.store.calls["count"] == 0
+
+
+async def test_what_is_left_is_handed_over_at_the_end(redis_server: RedisServer) -> None:
+    tally = Tally()
+    async with replica(redis_server.url) as one:
+        async with beating(one, tally):
+            await until(lambda: one.mirror.loaded)
+            count(tally)
+        assert await telemetry(one) == {FIELD: 1}
+
+
+async def test_a_pulse_that_never_began_can_be_stopped(redis_server: RedisServer) -> None:
+    tally = Tally()
+    count(tally)
+    async with replica(redis_server.url) as one:
+        await Pulse(one.store, one.mirror, tally, ProcessMetrics(None)).stop()
+        assert await telemetry(one) == {FIELD: 1}
+
+
+async def test_the_view_is_loaded_and_kept_up_to_date_though_nobody_scrapes(
+    redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pulse_module, "REFRESH_SECONDS", 0.01)
+    async with replica(redis_server.url) as one, replica(redis_server.url) as other, beating(one, Tally()):
+        await until(lambda: one.mirror.loaded)
+        await one.gateway.ready()
+        await other.push(JOB, "a 1\n")
+        await until(lambda: JOB.name in one.mirror.view.names())
+
+
+async def test_counts_are_kept_while_redis_is_away(own_redis: RedisServer, caplog: pytest.LogCaptureFixture) -> None:
+    tally = Tally()
+    async with replica(own_redis.url) as one, beating(one, tally):
+        await until(lambda: one.mirror.loaded)
+        own_redis.program.end()
+        with caplog.at_level(logging.DEBUG, logger="pgw.gateway.pulse"):
+            for number in range(1, 4):
+                count(tally)
+                await until(lambda number=number: len(caplog.messages) >= number)  # type: ignore[misc]
+        assert "the counts of this second are kept for the next" in caplog.messages[0]
+        own_redis.start()
+        await until(lambda: not tally._amounts)
+        await until(lambda: one.redis.waiting == 0)
+    async with replica(own_redis.url) as late:
+        assert await telemetry(late) == {FIELD: 3}
+
+
+async def test_a_view_that_cannot_be_loaded_is_tried_again_each_beat(
+    own_redis: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    own_redis.program.end()
+    async with replica(own_redis.url) as one, beating(one, Tally()):
+        await until(lambda: one.store.calls["changes"] >= 3)
+        assert "the view cannot be brought up to date" in caplog.text
+        own_redis.start()
+        await until(lambda: one.mirror.loaded)
+
+
+async def test_slices_that_no_quantile_needs_are_dropped(redis_server: RedisServer) -> None:
+    async with replica(redis_server.url) as one:
+        now = (await one.redis.changes(Feed())).now
+        old, recent = (f"{PUSH_SIZE}/post/at/{now // SLICE - back}/7" for back in (SLICES + 1, 1))
+        await one.redis.count({old: 1, recent: 1, FIELD: 1}, [])
+        async with beating(one, Tally()):
+            await until(lambda: one.store.calls["count"] > 0)
+        assert await telemetry(one) == {recent: 1, FIELD: 1}
+
+
+async def test_a_bug_in_one_beat_does_not_end_the_next(
+    redis_server: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    tally = Tally()
+    async with replica(redis_server.url) as one:
+
+        async def fail() -> None:
+            del one.store.before["changes"]
+            raise RuntimeError("a bug")
+
+        one.store.before["changes"] = fail
+        async with beating(one, tally):
+            await until(lambda: one.mirror.loaded)
+            count(tally)
+            await until(lambda: one.store.calls["count"] == 1)
+        assert await telemetry(one) == {FIELD: 1}
+    [record] = [each for each in caplog.records if each.levelno == logging.ERROR]
+    assert record.exc_info is not None
+    assert str(record.exc_info[1]) == "a bug"
+
+
+async def test_the_condition_of_the_worker_is_noted(redis_server: RedisServer) -> None:
+    metrics = ProcessMetrics(None)
+    async with replica(redis_server.url) as one:
+        await one.push(JOB, "a 1\nb 1\n")
+        async with beating(one, Tally(), metrics):
+            await until(lambda: one.mirror.loaded)
+            await until(lambda: b"pgw_groups 1.0" in metrics.exposition())
+    text = metrics.exposition().decode()
+    families = 2 + 2 + 1  # two pushed, two push times, and the build info
+    assert f"pgw_families {families}.0\n" in text
+    assert "pgw_waiting_writes 0.0\n" in text
+    assert "pgw_hidden_samples 0.0\n" in text
