@@ -1,7 +1,7 @@
 # All that a developer does here; `make` alone lists it. What it needs: Python 3.11 or newer and a network, once.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test check fmt cover
+.PHONY: help run test check fmt cover bench
 
 ARGS ?=
 BIN := .venv/bin
@@ -33,6 +33,9 @@ fmt: .venv/.developed ## Format the code and mend what ruff can
 
 cover: .venv/.developed .coverage ## Show which lines the tests do not run
 	$(BIN)/coverage report --show-missing --skip-covered
+
+bench: .venv/.developed ## Measure: every program in bench/, one table each; wants wrk and prometheus-pushgateway
+	@for script in $$(grep -l '__main__' bench/*.py); do echo "== $$script"; $(BIN)/python $$script || exit; done
 
 # The newest test run; made again only where the code or the tests are newer.
 .coverage: $(shell find pgw tests -name '*.py' -o -name '*.lua')

@@ -22,7 +22,7 @@ from pgw.errors import PgwError, SettingError
 from pgw.model.group import MICROSECONDS, Fragment, Group
 from pgw.model.grouping import GroupingKey
 from pgw.model.names import escape_help, quoted
-from pgw.settings import Settings, describe
+from pgw.settings import Settings, complete, describe, manual
 
 AT_ONCE = 200
 """Groups read in one go, so that a listing of very many takes little memory."""
@@ -122,15 +122,29 @@ def _canonical(name: str) -> str:
 
 
 def _answered(words: list[str], environ: Mapping[str, str]) -> bool:
-    """Answer --help and --version wherever they stand, if they do."""
+    """Answer --help, --version and their like wherever they stand, if they do."""
     _, rest = Settings.read_known(words, environ)
-    if "--help" in rest or "-h" in rest:
-        _print(f"{USAGE}\n{describe()}")
-    elif "--version" in rest:
-        _print(f"pgw {__version__} (Python {platform.python_version()}, {platform.system()} {platform.machine()})")
-    else:
-        return False
-    return True
+    answers: dict[str, Callable[[], str]] = {
+        "-h": _help,
+        "--help": _help,
+        "--help-long": _help,
+        "--help-man": lambda: manual(USAGE),
+        "--version": _version,
+        "--completion-script-bash": lambda: complete("bash"),
+        "--completion-script-zsh": lambda: complete("zsh"),
+    }
+    wanted = [answers[word] for word in rest if word in answers]
+    for make_answer in wanted[:1]:
+        _print(make_answer())
+    return bool(wanted)
+
+
+def _help() -> str:
+    return f"{USAGE}\n{describe()}"
+
+
+def _version() -> str:
+    return f"pgw {__version__} (Python {platform.python_version()}, {platform.system()} {platform.machine()})"
 
 
 def _table(groups: list[Group]) -> str:

@@ -5,7 +5,7 @@ Out: a running redis-server behind `url(storage)`, stopped with the gateway; Sta
 Never: speaks to Redis but for PING and SHUTDOWN, and for those over the bare socket; acts in any process but the one
 that started it, because gunicorn's workers are forks of it.
 Follows: https://redis.io/docs/latest/operate/oss_and_stack/management/persistence/ (append-only file, fsync every
-second): what was acknowledged survives kill -9 of everything; a power cut may take the last second.
+second or at each write): what was acknowledged survives kill -9 of everything; a power cut may take the last second.
 
 One data directory belongs to one gateway. Its master process holds a record lock (fcntl) on the file `lock` there:
 forks do not inherit it, and it goes with the process, however that ends. A redis-server outlives a gateway that was
@@ -137,18 +137,20 @@ def _try(path: str, oldest: tuple[int, int]) -> Binary:
 class PrivateRedis:
     """One redis-server as a child process, from start to stop."""
 
-    def __init__(self, storage: Path, search_path: str | None) -> None:
+    def __init__(self, storage: Path, search_path: str | None, *, sync_always: bool = False) -> None:
         """Start nothing yet.
 
         Args:
             storage: the data directory; made where there is none, for this user only.
             search_path: directories with a colon between them, as in PATH; None for the system's own.
+            sync_always: make each write safe before it is answered, instead of all writes each second.
         """
         self.storage = storage.resolve()
         self.socket = socket_path(storage)
         self.log_path = self.storage / "redis.log"
         self.version = ""
         self._search_path = search_path
+        self._fsync = "always" if sync_always else "everysec"
         self._owner = 0
         self._lock = -1
         self._command: list[str] = []
@@ -170,7 +172,7 @@ class PrivateRedis:
         self._owner = os.getpid()
         _end_orphan(self.socket)
         self.version = binary.version
-        self._command = _command(binary.path, self.storage, self.socket)
+        self._command = _command(binary.path, self.storage, self.socket, self._fsync)
         self._process = self._spawn()
         self._wait_until_loaded(self._process)
 
@@ -249,14 +251,14 @@ class PrivateRedis:
             process.wait()
 
 
-def _command(binary: str, storage: Path, path: Path) -> list[str]:
+def _command(binary: str, storage: Path, path: Path, fsync: str) -> list[str]:
     options = {
         "port": "0",
         "unixsocket": str(path),
         "unixsocketperm": "700",
         "dir": str(storage),
         "appendonly": "yes",
-        "appendfsync": "everysec",
+        "appendfsync": fsync,
         "save": "",
         "maxmemory-policy": "noeviction",
     }

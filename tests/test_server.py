@@ -346,11 +346,10 @@ def test_an_address_that_is_none_of_ours_is_refused_by_name(address: str, reason
 
 def test_a_socket_that_is_bound_already_is_not_bound_again() -> None:
     assert server.bind(["127.0.0.1:9091"], {"GUNICORN_FD": "5"}) == ["127.0.0.1:9091"]
-    assert server.bind(["127.0.0.1:9091"], {"LISTEN_PID": str(os.getpid())}) == ["127.0.0.1:9091"]
 
 
 def test_every_option_is_one_that_gunicorn_knows() -> None:
-    application = server.Application(Settings(listen_addresses=("[::1]:0", ":9091")), ["127.0.0.1:0"])
+    application = server.Application(Settings(listen_addresses=("[::1]:0", ":9091")))
     assert application.cfg.workers == Settings().workers
     assert application.cfg.control_socket_disable
     assert not application.cfg.logger_class(application.cfg).access_log_enabled

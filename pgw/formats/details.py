@@ -14,6 +14,7 @@ from itertools import chain
 
 from pgw.formats import metrics_pb2 as pb
 from pgw.formats.numbers import NEGATIVE_ZERO
+from pgw.formats.text_writer import INFINITY
 from pgw.model.family import Family, Histogram, Metric, Summary, Type
 
 VALUE_FIELDS: Mapping[Type, str] = {
@@ -34,15 +35,8 @@ _UINT64 = 2.0**64
 
 
 def carried(kind: Type, metric: Metric) -> pb.Metric:
-    """Make the message, without labels, that the lines of a metric say."""
-    message = pb.Metric()
-    if isinstance(metric, Histogram):
-        _fill_histogram(message.histogram, metric)
-    elif isinstance(metric, Summary):
-        _fill_summary(message.summary, metric)
-    else:
-        getattr(message, VALUE_FIELDS[kind]).value = _number(metric[1])
-    return message
+    """Make the message, without labels, that the lines of a metric say once they are written."""
+    return _said(kind, _written(metric))
 
 
 def detail(message: pb.Metric, kind: Type, metric: Metric) -> bytes:
@@ -57,21 +51,24 @@ def kept(details: Iterable[bytes]) -> tuple[bytes, ...]:
     return found if any(found) else ()
 
 
-def keep_negative_zeros(family: Family) -> Family:
-    """Turn the negative zeros of a family that was read from text into details."""
-    if not _has_negative_zero(family):
+def with_details(family: Family) -> Family:
+    """Keep of a family that was read from text what its lines will not say: negative zeros, its very buckets."""
+    if not _loses(family):
         return family
-    details = (
-        carried(family.type, metric).SerializeToString() if NEGATIVE_ZERO in _numbers(metric) else b""
-        for metric in family.metrics
-    )
-    return family._replace(details=tuple(details), metrics=[_without_sign(metric) for metric in family.metrics])
+    kind = family.type
+    details = kept(detail(_said(kind, metric), kind, metric) for metric in family.metrics)
+    return family._replace(details=details, metrics=[_unsigned(metric) for metric in family.metrics])
 
 
-def _has_negative_zero(family: Family) -> bool:
+def _loses(family: Family) -> bool:
+    """Tell whether something of a family from text will not be in its lines; a quick look, as most lose nothing."""
     if VALUE_FIELDS[family.type] in ("histogram", "summary"):
-        return any(NEGATIVE_ZERO in _numbers(metric) for metric in family.metrics)
-    return NEGATIVE_ZERO in [metric[1] for metric in family.metrics]  # the quick way, as most families are of this kind
+        return any(NEGATIVE_ZERO in _numbers(metric) or _lacks_infinity(metric) for metric in family.metrics)
+    return NEGATIVE_ZERO in [metric[1] for metric in family.metrics]
+
+
+def _lacks_infinity(metric: Metric) -> bool:
+    return isinstance(metric, Histogram) and all(bound != INFINITY for bound, _ in metric.buckets)
 
 
 def _numbers(metric: Metric) -> tuple[str, ...]:
@@ -82,20 +79,39 @@ def _numbers(metric: Metric) -> tuple[str, ...]:
     return (metric[1],)
 
 
-def _without_sign(metric: Metric) -> Metric:
+def _written(metric: Metric) -> Metric:
+    """The metric that is read back when this one was written."""
+    metric = _unsigned(metric)
+    if isinstance(metric, Histogram) and _lacks_infinity(metric):
+        return metric._replace(buckets=(*metric.buckets, (INFINITY, metric.observations)))
+    return metric
+
+
+def _unsigned(metric: Metric) -> Metric:
     if isinstance(metric, Histogram):
-        return metric._replace(sum=_unsigned(metric.sum), buckets=_unsigned_parts(metric.buckets))
+        return metric._replace(sum=_shown(metric.sum), buckets=_shown_parts(metric.buckets))
     if isinstance(metric, Summary):
-        return metric._replace(sum=_unsigned(metric.sum), quantiles=_unsigned_parts(metric.quantiles))
-    return metric[0], _unsigned(metric[1])
+        return metric._replace(sum=_shown(metric.sum), quantiles=_shown_parts(metric.quantiles))
+    return metric[0], _shown(metric[1])
 
 
-def _unsigned_parts(parts: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
-    return tuple((_unsigned(bound), _unsigned(value)) for bound, value in parts)
+def _shown_parts(parts: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    return tuple((_shown(bound), _shown(value)) for bound, value in parts)
 
 
-def _unsigned(text: str) -> str:
-    return "0" if text == NEGATIVE_ZERO else text
+def _shown(number: str) -> str:
+    return "0" if number == NEGATIVE_ZERO else number
+
+
+def _said(kind: Type, metric: Metric) -> pb.Metric:
+    message = pb.Metric()
+    if isinstance(metric, Histogram):
+        _fill_histogram(message.histogram, metric)
+    elif isinstance(metric, Summary):
+        _fill_summary(message.summary, metric)
+    else:
+        getattr(message, VALUE_FIELDS[kind]).value = _number(metric[1])
+    return message
 
 
 def _number(text: str) -> float:

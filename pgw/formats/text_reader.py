@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from operator import length_hint
 
 from pgw.errors import ParseError
-from pgw.formats.details import keep_negative_zeros
+from pgw.formats.details import with_details
 from pgw.formats.drafts import Draft, Drafts, Splits
 from pgw.formats.grammar import (
     LEGACY,
@@ -82,7 +82,7 @@ class _Memory:
 class _Reading:
     """The reading of one body."""
 
-    __slots__ = ("_dialect", "_drafts", "_finished", "_left", "_memory", "_signs", "_timestamp_at", "_total", "_utf8")
+    __slots__ = ("_dialect", "_drafts", "_finished", "_left", "_memory", "_timestamp_at", "_total", "_utf8")
 
     def __init__(self, memory: _Memory, dialect: Dialect, text: str) -> None:
         lines = text.split("\n")
@@ -90,7 +90,6 @@ class _Reading:
         self._total = len(lines)
         self._left: Iterator[str] = iter(lines)
         self._utf8 = is_utf8(text)
-        self._signs = "-" in text
         self._memory = memory
         self._dialect = dialect
         self._drafts = Drafts(memory.splits, self._fault)
@@ -99,9 +98,7 @@ class _Reading:
     def exposition(self) -> Exposition:
         """Read all lines."""
         self._read_lines()
-        families = self._drafts.families()
-        if self._signs:
-            families = [keep_negative_zeros(family) for family in families]
+        families = [with_details(family) for family in self._drafts.families()]
         return Exposition(families, self._timestamp_at)
 
     def _read_lines(self) -> None:

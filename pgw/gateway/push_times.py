@@ -31,4 +31,4 @@ def push_times(group: Group) -> Iterator[Fragment]:
     for (name, text_help, series), moment in zip(_FAMILIES, (group.pushed_at, group.failed_at), strict=True):
         sample = (series, format_float(moment / MICROSECONDS))
         text = write_samples(Family(name, Type.GAUGE, text_help, [sample]), group.key)
-        yield Fragment(name, Type.GAUGE, text_help, text.encode())
+        yield Fragment(name, Type.GAUGE, text_help, text.encode(), pushed_at=moment)

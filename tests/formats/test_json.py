@@ -88,6 +88,16 @@ def test_a_fragment_that_is_not_stored_has_the_time_of_its_group() -> None:
         assert group["push_time_seconds"]["time_stamp"] == "2026-11-21T07:50:08.601141Z"
 
 
+def test_buckets_are_those_that_were_pushed() -> None:
+    group = json.loads(shown('# TYPE h histogram\nh_bucket{le="1"} 2\nh_count 3\n'))
+    assert group["h"]["metrics"][0] == {
+        "labels": {"instance": "", "job": "j"},
+        "buckets": {"1": "2"},
+        "count": "3",
+        "sum": "0",
+    }
+
+
 def test_a_family_without_metrics_has_an_empty_list() -> None:
     assert shown(wire.delimited(wire.family("a", wire.GAUGE, text_help=b""))) == (
         f'{{"a":{{{STAMP},"type":"GAUGE","metrics":[]}},"labels":{{"job":"j"}},"last_push_successful":true}}'

@@ -179,6 +179,7 @@ def test_a_native_histogram_comes_out_byte_for_byte() -> None:
             wire.HISTOGRAM,
             wire.histogram(3, -0.0, wire.bucket(-0.0, 0), wire.bucket(1, 3)),
         ),
+        ("# TYPE a histogram\na_count 3", wire.HISTOGRAM, wire.histogram(3, 0)),
         (
             '# TYPE a histogram\na_bucket{le="1"} 3.5\na_bucket{le="+Inf"} 4\na_count 4',
             wire.HISTOGRAM,

@@ -1,7 +1,8 @@
 """Numbers: what is read as one, and how each is written."""
 
 import math
-from decimal import Decimal
+from collections.abc import Iterator
+from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Context, Decimal
 
 import pytest
 from hypothesis import given
@@ -89,17 +90,24 @@ def test_what_go_does_not_read_is_not_a_number(text: str) -> None:
     assert canonical(text) is None
 
 
+def rounded(value: float) -> Iterator[Decimal]:
+    """The decimals nearest to a double, with ever more digits; where it lies just between two, both."""
+    for digits in range(1, 18):
+        for rounding in (ROUND_HALF_EVEN, ROUND_HALF_UP):
+            yield Context(prec=digits, rounding=rounding).create_decimal(Decimal(value))
+
+
 def shown_by_the_rule(value: float) -> str:
     """The rule, spelled out: fewest digits that read back, an exponent below 1e-4 and from 1e6 on."""
-    fewest = next(text for text in (f"{value:.{digits}e}" for digits in range(17)) if float(text) == value)
-    sign, digits, _ = Decimal(fewest).normalize().as_tuple()
-    exponent = Decimal(fewest).adjusted()
+    fewest = next(number for number in rounded(value) if float(number) == value)
+    sign, digits, _ = fewest.normalize().as_tuple()
+    exponent = fewest.adjusted()
     text = "".join(map(str, digits))
     minus = "-" if sign else ""
     if value == 0:
         return "0"
     if -4 <= exponent < 6:
-        return format(Decimal(fewest).normalize(), "f")
+        return format(fewest.normalize(), "f")
     return f"{minus}{text[0]}{'.' if len(text) > 1 else ''}{text[1:]}e{'-' if exponent < 0 else '+'}{abs(exponent):02d}"
 
 
@@ -110,8 +118,8 @@ def test_a_float_is_written_by_the_rule(value: float) -> None:
 
 @given(st.floats(min_value=1e-6, max_value=1e18), st.integers(0, 17))
 def test_a_rounded_float_is_written_by_the_rule(value: float, digits: int) -> None:
-    rounded = float(f"{value:.{digits}g}")
-    assert format_float(rounded) == shown_by_the_rule(rounded)
+    short = float(f"{value:.{digits}g}")
+    assert format_float(short) == shown_by_the_rule(short)
 
 
 @given(st.floats())

@@ -127,6 +127,8 @@ NUMBERS = st.floats().map(format_float)
 COUNTS = st.floats(min_value=0).map(format_float)
 BOUNDS = st.floats(allow_nan=False).map(format_float)
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+HELPS = TEXTS.filter(lambda text: text[:1] not in (" ", "\t", "") and text[-1:] != "\r")
+"""Helps that read back: leading blanks are skipped, and a carriage return belongs to the end of the line."""
 ANY_SERIES = st.dictionaries(st.sampled_from(["a", "b", "c_1", "Z"]), TEXTS, max_size=3)
 PLAIN_TYPES = st.sampled_from([Type.COUNTER, Type.GAUGE, Type.UNTYPED])
 
@@ -150,7 +152,7 @@ def families(draw: st.DrawFn, name: str) -> Family:
             metrics.append(Histogram(series, (*buckets, ("+Inf", draw(COUNTS))), draw(COUNTS), draw(NUMBERS)))
         else:
             metrics.append((series, draw(NUMBERS)))
-    return Family(name, kind, draw(st.none() | TEXTS.filter(lambda text: text[:1] not in (" ", "\t", ""))), metrics)
+    return Family(name, kind, draw(st.none() | HELPS), metrics)
 
 
 EXPOSITIONS = st.tuples(families("a"), families("b:c"), families("h_x")).map(list)

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1] / "e2e"))
@@ -157,6 +157,7 @@ class AnySequence(RuleBasedStateMachine):
         self.model = Model()
         self.store = RedisStore(self.url, prefix=PREFIX, timeout=TIMEOUT)
         self.feeds = [Feed()]
+        self.last: tuple[GroupingKey, dict[str, Type], bool, str] | None = None
         self.reader: dict[str, object] = {}
         self.late_reader: set[str] = set()
         self.late_feed = Feed()
@@ -171,6 +172,10 @@ class AnySequence(RuleBasedStateMachine):
 
     @rule(key=KEY, pushed=PUSHED, verb=st.sampled_from(VERBS), checked=st.booleans(), series=st.sampled_from("12"))
     def push(self, key: GroupingKey, pushed: dict[str, Type], verb: str, *, checked: bool, series: str) -> None:
+        self.last = key, pushed, checked, series
+        self.send(key, pushed, verb, checked=checked, series=series)
+
+    def send(self, key: GroupingKey, pushed: dict[str, Type], verb: str, *, checked: bool, series: str) -> None:
         fragments = [Fragment(name, kind, None, f"{name} 1\n".encode()) for name, kind in sorted(pushed.items())]
         sent = write(key, *fragments, checked=checked, series=series)
         whole = (checked, sent.signature)
@@ -201,15 +206,25 @@ class AnySequence(RuleBasedStateMachine):
         assert self.run(self.store.delete(key)) == (key.name in self.model.groups)
         self.model.groups.pop(key.name, None)
 
-    @rule()
+    @precondition(lambda self: self.last is not None)
+    @rule(verb=st.sampled_from(VERBS))
+    def push_again(self, verb: str) -> None:
+        """The same series to the same group, which may be stored without a look at the others."""
+        assert self.last is not None
+        key, pushed, checked, series = self.last
+        self.send(key, pushed, verb, checked=checked, series=series)
+
+    @rule(rarely=st.integers(0, 19))
+    def empty(self, rarely: int) -> None:
+        """Now and then all groups go: by a wipe, or because somebody empties Redis, which is another store then."""
+        if rarely == 0:
+            self.connection.flushall()
+            self.model.groups.clear()
+        if rarely == 1:
+            self.wipe()
+
     def wipe(self) -> None:
         assert self.run(self.store.wipe()) == len(self.model.groups)
-        self.model.groups.clear()
-
-    @rule()
-    def flush(self) -> None:
-        """Somebody empties Redis behind our back: another store from now on."""
-        self.connection.flushall()
         self.model.groups.clear()
 
     @rule()
@@ -265,7 +280,7 @@ def test_any_sequence_leads_to_what_the_model_says(
     run_state_machine_as_test(
         AnySequence,
         settings=settings(
-            max_examples=60,
+            max_examples=100,
             stateful_step_count=30,
             deadline=None,
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],

@@ -175,7 +175,9 @@ async def test_a_type_that_another_group_does_not_have_is_refused(store: RedisSt
     await store.push(write(OTHER, family("a", COUNTER)))
     await store.push(write(JOB, family("b")))
     before = await read(store, JOB)
-    with pytest.raises(InconsistentPush, match='"a" is not a counter, as other groups have it, but a gauge'):
+    with pytest.raises(
+        InconsistentPush, match='"a" is not a family of type counter, as other groups have it, but of type gauge'
+    ):
         await getattr(store, verb)(write(JOB, family("b", value="2"), family("a", GAUGE)))
     after = await read(store, JOB)
     assert after == before._replace(failed_at=after.failed_at)
