@@ -6,9 +6,13 @@ Never: connects to anything; that happens when a worker starts, after the fork.
 """
 
 import os
+import platform
+import signal
+import time
 
 from pgw import __version__, embedded
 from pgw.errors import SettingError
+from pgw.formats.json_writer import rfc3339, status_json
 from pgw.formats.numbers import format_float
 from pgw.formats.text_writer import write_head
 from pgw.gateway.gateway import Gateway
@@ -20,10 +24,22 @@ from pgw.store.redis_store import RedisStore
 from pgw.telemetry.process import SHARED_DIRECTORY, ProcessMetrics
 from pgw.telemetry.shared import OWN_TYPES, OwnFamilies, Tally
 from pgw.view.view import View
+from pgw.web.access import access_middleware
 from pgw.web.middleware import Counting, Life
 from pgw.web.push import Pushes
 from pgw.web.routes import App, make_app
 from pgw.web.site import Site
+from pgw.web_config import ConfigFile
+
+BUILD_INFORMATION = {
+    "branch": "",
+    "buildDate": "",
+    "buildUser": "",
+    "goVersion": "",  # what the status page of the original shows; clients read the keys
+    "pythonVersion": platform.python_version(),
+    "revision": "",
+    "version": __version__,
+}
 
 
 def create_app(settings: Settings) -> App:
@@ -33,13 +49,33 @@ def create_app(settings: Settings) -> App:
     mirror = Mirror(store, View(write_head), OwnFamilies(version=__version__, number=format_float))
     pulse = Pulse(store, mirror, tally, metrics)
     gateway = Gateway(store, mirror, own=OWN_TYPES, checked=settings.check_consistency)
-    pushes = Pushes(gateway, prefix="", max_body_size=settings.max_body_size, utf8_names=False)
+    pushes = Pushes(
+        gateway, prefix=settings.prefix, max_body_size=settings.max_body_size, utf8_names=settings.utf8_names
+    )
 
     async def stop() -> None:
         await pulse.stop()
         await store.close()
 
-    return make_app(gateway, pushes, Site(), metrics, middleware=[Counting(tally), Life(pulse.start, stop)])
+    web_config = ConfigFile(settings.web_config_file) if settings.web_config_file else None
+    middleware = [Counting(tally), *access_middleware(web_config), Life(pulse.start, stop)]
+    return make_app(gateway, pushes, _site(settings), metrics, middleware=middleware)
+
+
+def _site(settings: Settings) -> Site:
+    status = status_json(BUILD_INFORMATION, settings.flags(), rfc3339(time.time_ns() // 1000))
+    return Site(
+        settings.prefix,
+        settings.telemetry_path,
+        has_admin_api=settings.enable_admin_api,
+        quit=_stop_server if settings.enable_lifecycle else None,
+        status=status,
+    )
+
+
+def _stop_server() -> None:
+    """Ask the master, whose child a worker is, to stop the server as SIGTERM does: gracefully."""
+    os.kill(os.getppid(), signal.SIGTERM)
 
 
 def from_environment() -> App:

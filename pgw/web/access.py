@@ -45,6 +45,10 @@ NICENESS = 10
 """Of the thread that checks: where processors are short it gets a tenth of what the pushes get (Linux)."""
 PASSWORD_BYTES = 72
 """What bcrypt looks at; Go's leaves the rest out, Python's refuses it."""
+DIGEST_BYTES = 32
+"""Of BLAKE2b: as many as of its key, far beyond guessing."""
+SLOTS = 1 << 14
+"""Of the board: half a megabyte of which only the pages in use cost memory; two logins in one slot are very rare."""
 RETRY_AFTER = "1"
 """Seconds, within which all waiting checks are done."""
 
@@ -122,22 +126,47 @@ class Access:
             log.error("every request is answered with 500: %s", error)
 
 
+class Board:
+    """Where workers read what others have found to be right: digests in shared memory, each in a slot of its own.
+
+    No lock, which a worker that is killed could hold for ever: half a digest is not right, and is found out again.
+    """
+
+    def __init__(self) -> None:
+        self._slots = mmap.mmap(-1, SLOTS * DIGEST_BYTES)
+
+    def put(self, digest: bytes) -> None:
+        """Tell that it is right."""
+        start = self._start(digest)
+        self._slots[start : start + DIGEST_BYTES] = digest
+
+    def holds(self, digest: bytes) -> bool:
+        """Whether somebody has told so."""
+        start = self._start(digest)
+        return hmac.compare_digest(self._slots[start : start + DIGEST_BYTES], digest)
+
+    @staticmethod
+    def _start(digest: bytes) -> int:
+        return int.from_bytes(digest[:8], "big") % SLOTS * DIGEST_BYTES
+
+
 class Passwords:
     """Which logins are right: found out once each, in a thread, one at a time."""
 
     def __init__(self) -> None:
-        self._key = secrets.token_bytes(32)
+        self._key = secrets.token_bytes(DIGEST_BYTES)
         self._right: dict[str, bytes] = {}
+        self._board = Board()
         self._wrong: OrderedDict[bytes, None] = OrderedDict()
         self._checks: dict[bytes, asyncio.Task[bool]] = {}
-        self._thread = ThreadPoolExecutor(1, "bcrypt", initializer=_step_back)
+        self._thread: ThreadPoolExecutor | None = None
 
     async def judge(self, login: Login, users: Mapping[str, bytes]) -> Verdict:
         """Whether the user is known and the password is that user's."""
         # A user that is unknown costs what one with a wrong password does.
         stored = users.get(login.user) or next(iter(users.values()))
         digest = self._digest(login, stored)
-        if login.user in users and hmac.compare_digest(self._right.get(login.user, b""), digest):
+        if login.user in users and self._is_known(login.user, digest):
             return Verdict.RIGHT
         if digest in self._wrong:
             return Verdict.WRONG
@@ -147,19 +176,31 @@ class Passwords:
         # A client that goes away does not take the answer with it that others wait for.
         if await asyncio.shield(check) and login.user in users:
             self._right[login.user] = digest
+            self._board.put(digest)
             return Verdict.RIGHT
         self._remember_wrong(digest)
         return Verdict.WRONG
 
+    def _is_known(self, user: str, digest: bytes) -> bool:
+        """Whether the login was right before, here or in another worker."""
+        if hmac.compare_digest(self._right.get(user, b""), digest):
+            return True
+        if self._board.holds(digest):
+            self._right[user] = digest
+            return True
+        return False
+
     def close(self) -> None:
-        """End the thread."""
-        self._thread.shutdown(wait=False, cancel_futures=True)
+        """End the thread, if there is one; the next check would start another."""
+        if self._thread is not None:
+            self._thread.shutdown(wait=False, cancel_futures=True)
+            self._thread = None
 
     def _digest(self, login: Login, stored: bytes) -> bytes:
         """What stands for a login as long as the user's hash is the same; worthless to others without the key."""
         user = login.user.encode()
         parts = struct.pack(">I", len(user)) + user + struct.pack(">I", len(stored)) + stored + login.password
-        return hashlib.blake2b(parts, key=self._key, digest_size=32).digest()
+        return hashlib.blake2b(parts, key=self._key, digest_size=DIGEST_BYTES).digest()
 
     def _check(self, digest: bytes, password: bytes, stored: bytes) -> asyncio.Task[bool] | None:
         """Begin to run bcrypt, or find who does for the same; None where too many others wait."""
@@ -171,6 +212,8 @@ class Passwords:
         return check
 
     async def _run(self, password: bytes, stored: bytes) -> bool:
+        if self._thread is None:  # not before: a fork would not take it along
+            self._thread = ThreadPoolExecutor(1, "bcrypt", initializer=_step_back)
         return await asyncio.get_running_loop().run_in_executor(self._thread, _matches, password, stored)
 
     def _remember_wrong(self, digest: bytes) -> None:

@@ -8,7 +8,7 @@ Follows: api/v1/api.go and handler/wipe.go of the original (behaviour page, sect
 NOTE(pushgateway): the groups come sorted by name; the original's order is random.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 
 import falcon.asgi
 
@@ -61,14 +61,14 @@ class Metrics(ApiPage):
 class Status(ApiPage):
     """How this gateway was built and started."""
 
-    def __init__(self, status: Callable[[], bytes]) -> None:
+    def __init__(self, status: bytes) -> None:
         self._status = status
 
     async def on_get(self, request: falcon.asgi.Request, response: falcon.asgi.Response) -> None:
         """Answer with versions, flags and the time of the start."""
         request.context.handler = "api/v1/status"
         _succeed(response)
-        response.data = _OPENING + self._status() + _CLOSING
+        response.data = _OPENING + self._status + _CLOSING
 
 
 class Wipe:

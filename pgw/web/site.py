@@ -19,7 +19,7 @@ class Site(NamedTuple):
     has_admin_api: bool = False
     quit: Callable[[], None] | None = None
     """What stops the server; None where that is not for clients."""
-    status: Callable[[], bytes] = lambda: b"{}"
+    status: bytes = b"{}"
     """The data of /api/v1/status, as JSON."""
 
     def at(self, path: str) -> str:

@@ -120,6 +120,14 @@ DIFFERENT: dict[str, Case] = {
         "resp_headers": [ERROR],
         "then_scrape_lines": [],
     },
+    # A name that unescapes to a reserved one: the original lets it pass, and every scrape fails.
+    "utf8 path: escaped reserved poisons scrape": {
+        "status": [400, 200],
+        "body_contains": [['improper label name "U______x"'], []],
+        "resp_headers": [ERROR, {}],
+        "scrape_status": 200,
+        "then_scrape_lines": [],
+    },
     # HEAD works wherever GET does.
     **{
         f"route {path}: GET HEAD OPTIONS POST": {
@@ -142,11 +150,8 @@ DIFFERENT: dict[str, Case] = {
 
 # The cases of features that come later: the start of their names.
 WAITING = {
-    "utf8": "UTF-8 names",
     "route /: ": "status page",
     "route /status: ": "status page",
-    "wipe ": "admin API",
-    "telemetry path ": "--web.telemetry-path",
 }
 
 

@@ -162,6 +162,12 @@ def test_a_family_of_another_form_is_corrupt(value: bytes) -> None:
         codec.decode_fragment("a", value)
 
 
+@pytest.mark.parametrize("name", ["a list of four billion", "a map of four billion"])
+def test_no_length_is_believed_beyond_the_bytes_that_are_there(name: str) -> None:
+    with pytest.raises(CorruptGroup, match=r"exceeds max_(array|map)_len\(\d\d?\)"):
+        codec.decode_fragment("a", CORRUPT_FIELDS[name])
+
+
 CORRUPT_HEADERS = {
     "no labels": packed([NOW, NOW, NOW, b"s" * 16]),
     "a list for labels": packed([NOW, NOW, NOW, b"s" * 16, ["job", "j"]]),

@@ -94,6 +94,17 @@ async def test_scripts_are_applied_in_order_whichever_of_them_redis_knows(redis_
         assert await link.call(Call(("LRANGE", "words", 0, -1))) == [[b"a", b"b", b"a"]]
 
 
+async def test_scripts_are_applied_in_order_by_a_server_that_was_restarted(own_redis: RedisServer) -> None:
+    async with linked(own_redis.url) as link, linked(own_redis.url) as other:
+        await link.call(noting("a"), noting("b"))
+        own_redis.program.end()
+        own_redis.start()
+        own_redis.command("SCRIPT", "FLUSH")  # before version 7, loading a script is written to the append-only file
+        await other.call(noting("b"))
+        own_redis.command("DEL", "words")
+        assert await link.call(noting("a"), noting("b")) == [1, 2]
+
+
 async def test_an_empty_cache_of_scripts_disturbs_no_batch(redis_server: RedisServer) -> None:
     async with opened(redis_server.url) as store:
         await store.push(write(JOB, family("a")))
@@ -232,6 +243,14 @@ async def test_a_server_that_hangs_while_it_is_connected_to_is_given_up_in_time(
 
 
 # Servers that answer, but refuse.
+
+
+async def test_replies_behind_a_refusal_are_not_taken_for_others(own_redis: RedisServer) -> None:
+    async with linked(own_redis.url) as link:
+        await link.call(echo("connected"))
+        own_redis.command("REPLICAOF", "127.0.0.1", "1")
+        await unavailable(lambda: link.call(Call(("SET", "a", "1")), echo("late"), echo("later")), "read only")
+        assert await link.call(echo("next")) == [b"next"]
 
 
 async def test_a_replica_that_takes_no_writes_is_unavailable_for_them(own_redis: RedisServer) -> None:
