@@ -1,7 +1,7 @@
 # All that a developer does here; `make` alone lists it. What it needs: Python 3.11 or newer and a network, once.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test check fmt cover bench
+.PHONY: help run test check fmt cover bench proto fuzz
 
 ARGS ?=
 BIN := .venv/bin
@@ -36,6 +36,12 @@ cover: .venv/.developed .coverage ## Show which lines the tests do not run
 
 bench: .venv/.developed ## Measure: every program in bench/, one table each; wants wrk and prometheus-pushgateway
 	@for script in $$(grep -l '__main__' bench/*.py); do echo "== $$script"; $(BIN)/python $$script || exit; done
+
+fuzz: .venv/.developed ## Send a million hostile requests, in some minutes; ARGS="2000000 7" for more and another seed
+	cd tests/support && ../../$(BIN)/python storm.py $(or $(ARGS),1000000)
+
+proto: .venv/.developed ## Generate the code of pgw/formats/metrics.proto
+	$(BIN)/python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. pgw/formats/metrics.proto
 
 # The newest test run; made again only where the code or the tests are newer.
 .coverage: $(shell find pgw tests -name '*.py' -o -name '*.lua')

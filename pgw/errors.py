@@ -7,6 +7,7 @@
     |  |- BadGroupingKey                        the path does not name a group
     |  |- BadBody                               the body cannot be decompressed or is of no known form
     |  |- ParseError(line, reason)              the body is not the format it claims to be
+    |  |- TooManyFamilies(families, limit)       one push would hold up all others
     |  |- InconsistentPush(reason)              well-formed, but it may not stand beside what is stored
     |- BodyTooLarge(limit)                      more bytes than are accepted, after decompression
     |- StoreError                               Redis did not do what was asked
@@ -57,6 +58,15 @@ class ParseError(PushError):
         super().__init__(f"text format parsing error in line {line}: {reason}")
         self.line = line
         self.reason = reason
+
+
+class TooManyFamilies(PushError):
+    """One push holds so many families that storing them would hold up all others."""
+
+    def __init__(self, families: int, limit: int) -> None:
+        super().__init__(f"the push holds {families} metric families, and the limit is {limit}: push to several groups")
+        self.families = families
+        self.limit = limit
 
 
 class InconsistentPush(PushError):

@@ -11,23 +11,25 @@ PGW_COMMAND names another build to test, for example an installed one: PGW_COMMA
 from __future__ import annotations
 
 import shutil
-import sys
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent / "e2e"))
-
 from client import HOST
 from servers import Program, RedisServer, Server, pgw_command, program_path, stop_all, unused_port, with_flags
+
+from pgw.formats.text_reader import TextReader
+from pgw.formats.text_writer import write_head, write_samples
+from pgw.model.grouping import GroupingKey
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from servers import StartServer
+
+    from pgw.model.family import Exposition
 
 
 @pytest.fixture(scope="session")
@@ -134,3 +136,22 @@ def _gateway_command(port: int, directory: Path) -> list[str]:
 def _pushgateway_command(port: int, directory: Path) -> list[str]:
     path = program_path("prometheus-pushgateway", "prometheus-pushgateway (Debian)")
     return [path, f"--web.listen-address={HOST}:{port}", f"--persistence.file={directory / 'groups'}"]
+
+
+@pytest.fixture
+def reader() -> TextReader:
+    return TextReader()
+
+
+@pytest.fixture
+def scraped() -> Callable[[Exposition], str]:
+    """The families in their own order, in the group {job="j"}."""
+    key = GroupingKey((("job", "j"),))
+
+    def write(exposition: Exposition) -> str:
+        return "".join(
+            write_head(family.name, family.type, family.help) + write_samples(family, key)
+            for family in exposition.families
+        )
+
+    return write

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
-from pgw import __version__, cli
+from pgw import __main__, __version__, cli
 from pgw.settings import rows
 
 if TYPE_CHECKING:
@@ -23,7 +24,9 @@ def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name)
 
 
-@pytest.mark.parametrize("argv", [["--help"], ["-h"], ["serve", "--help"], ["inspect", "--workers=2", "--help"]])
+@pytest.mark.parametrize(
+    "argv", [["--help"], ["-h"], ["--help-long"], ["serve", "--help"], ["inspect", "--workers=2", "--help"]]
+)
 def test_help_shows_the_commands_and_every_flag(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(argv) == 0
     shown = capsys.readouterr().out
@@ -34,6 +37,34 @@ def test_help_shows_the_commands_and_every_flag(argv: list[str], capsys: pytest.
 def test_version_shows_the_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["--version"]) == 0
     assert capsys.readouterr().out.startswith(f"pgw {__version__} ")
+
+
+def test_the_manual_page_is_one_that_man_reads_without_a_complaint(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--help-man"]) == 0
+    page = capsys.readouterr().out
+    assert page.startswith(".TH pgw 1")
+    assert [row.flag for _, row in rows() if row.usage.replace("-", "\\-") not in page] == []
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh"])
+def test_a_shell_completes_flags_and_their_opposites(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([f"--completion-script-{shell}"]) == 0
+    script = capsys.readouterr().out
+    assert {"inspect", "--workers", "--no-web.enable-lifecycle"} <= set(script.replace("'", " ").split())
+
+
+def test_bash_completes_what_was_begun() -> None:
+    ask = 'eval "$(' + shlex.join([sys.executable, "-m", "pgw", "--completion-script-bash"]) + ')"; complete -p pgw'
+    shown = subprocess.run(["bash", "-c", ask], capture_output=True, text=True, check=True).stdout
+    assert "--persistence.file" in shown
+
+
+def test_ctrl_c_before_anything_is_imported_is_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt() -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "main", interrupt)
+    assert __main__.main() == 130
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
 
 def row_in_readme(row: Row) -> str:
     """What the table of settings in the README has to say of a setting."""
-    default = f"`{row.default}`" if isinstance(row.default, str) else ""
+    default = f"`{row.default}`" if isinstance(row.default, str) and row.default else ""
     return f"| `{row.usage}` | `{row.variable}` | {default} | {row.help} |"
 
 

@@ -26,7 +26,7 @@ from pgw.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from servers import StartServer
+    from servers import RedisServer, StartServer
 
 PUSH = "some_metric 3.14\n"
 EXIT_SECONDS = 40.0
@@ -346,6 +346,116 @@ def test_an_address_that_is_none_of_ours_is_refused_by_name(address: str, reason
 
 def test_a_socket_that_is_bound_already_is_not_bound_again() -> None:
     assert server.bind(["127.0.0.1:9091"], {"GUNICORN_FD": "5"}) == ["127.0.0.1:9091"]
+
+
+UNDER_SYSTEMD = """
+import os, socket, sys
+listening = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+os.dup2(listening.fileno(), 3)
+os.set_inheritable(3, True)
+os.environ.update(LISTEN_FDS="1", LISTEN_PID=str(os.getpid()))
+os.execv(sys.executable, [sys.executable, "-m", "pgw", *sys.argv[2:]])
+"""
+
+
+def test_the_sockets_of_systemd_are_listened_on(started: Callable[..., Program]) -> None:
+    port, other = unused_port(), unused_port()
+    program = started(
+        str(port), "--web.systemd-socket", f"--web.listen-address={HOST}:{other}", "--workers=1",
+        command=[sys.executable, "-c", UNDER_SYSTEMD],
+    )  # fmt: skip
+    wait_until(lambda: _is_ready(port), f"the gateway is ready, see {program.log_path}")
+    assert f"listens on http://{HOST}:{port} with" in program.log
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection((HOST, other))
+
+
+def test_without_the_flag_the_sockets_of_systemd_are_left_alone(started: Callable[..., Program]) -> None:
+    port, address = unused_port(), unused_port()
+    words = [str(port), f"--web.listen-address={HOST}:{address}", "--workers=1"]
+    program = started(*words, command=[sys.executable, "-c", UNDER_SYSTEMD])
+    wait_until(lambda: _is_ready(address), f"the gateway is ready, see {program.log_path}")
+    assert f"listens on http://{HOST}:{address} with" in program.log
+
+
+def test_without_sockets_of_systemd_the_flag_exits_1_with_a_sentence(started: Callable[..., Program]) -> None:
+    program = started("--web.systemd-socket")
+    assert exit_code(program) == 1
+    assert "systemd has handed over no socket (LISTEN_FDS, LISTEN_PID)" in program.log
+    assert not (program.directory / "pgw-data").exists()
+
+
+def test_the_command_line_of_a_pushgateway_serves_and_its_file_stays_as_it_is(started: Callable[..., Program]) -> None:
+    port = unused_port()
+    words = [f"--web.listen-address={HOST}:{port}", "--persistence.file=persist_file", "--persistence.interval=5m"]
+    program = started(*words)
+    (program.directory / "persist_file").write_bytes(b"gob")
+    wait_until(lambda: _is_ready(port), f"the gateway is ready, see {program.log_path}")
+    assert Client(port).post("job/a", PUSH).status == 200
+    assert program.end() == 0
+    file = program.directory / "persist_file"
+    assert file.read_bytes() == b"gob"
+    assert (program.directory / "persist_file.pgw" / "lock").exists()
+    assert not (program.directory / "pgw-data").exists()
+    program.start()
+    wait_until(lambda: _is_ready(port), "the gateway is ready again")
+    assert samples(Client(port)) == PUSHED
+    assert f"{file}, written by another Pushgateway, is neither read nor changed (--persistence.file)" in program.log
+
+
+@pytest.mark.parametrize(
+    ("interval", "policy", "said"), [("500ms", "always", "at every write"), ("5m", "everysec", "each second")]
+)
+def test_the_interval_decides_how_often_the_private_redis_makes_data_safe(
+    gateway: StartServer, interval: str, policy: str, said: str
+) -> None:
+    running = gateway(f"--persistence.interval={interval}")
+    address = running.program.directory / "storage" / "redis.sock"
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(str(address))
+        connection.sendall(b"CONFIG GET appendfsync\r\n")
+        assert policy.encode() in connection.recv(200)
+    assert f"made safe {said}" in running.program.log
+
+
+def test_with_a_redis_of_ones_own_the_log_says_who_owns_durability(
+    gateway: StartServer, redis_server: RedisServer
+) -> None:
+    running = gateway(f"--redis.url={redis_server.url}", "--persistence.file=groups")
+    assert "are not used: Redis owns durability" in running.program.log
+    assert not (running.program.directory / "groups.pgw").exists()
+
+
+def test_a_body_that_waits_to_be_asked_for_is_asked_for(shared_gateway: Server) -> None:
+    body = b"".join(b'a{b="%d"} 1\n' % number for number in range(150_000))  # two megabytes
+    head = b"POST /metrics/job/a HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: %d\r\n\r\n" % len(body)
+    with socket.create_connection((HOST, shared_gateway.port), timeout=30) as connection:
+        connection.sendall(head)
+        assert connection.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        connection.sendall(body)
+        assert connection.recv(12) == b"HTTP/1.1 200"
+
+
+def test_a_body_is_not_asked_for_where_the_head_is_refused(shared_gateway: Server) -> None:
+    head = b"POST /metrics/job/a/b HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n"
+    answer = shared_gateway.raw(head)
+    assert answer.startswith(b"HTTP/1.1 400")
+    assert b"100 Continue" not in answer
+
+
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [(b"GET /-/healthy HTTP/1.1\r\n\r\n", b"400"), (b"GET /-/healthy HTTP/1.0\r\n\r\n", b"200")],
+)
+def test_a_request_of_http_1_1_needs_a_host(shared_gateway: Server, head: bytes, status: bytes) -> None:
+    assert shared_gateway.raw(head).split(b" ")[1] == status
+
+
+def test_a_refused_request_is_answered_as_go_does(shared_gateway: Server) -> None:
+    head, _, body = shared_gateway.raw(b"GET / HTTP/1.1\r\n\r\n").partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+    assert b"\r\nConnection: close" in head
+    assert body == b"400 Bad Request: missing required Host header"
 
 
 def test_every_option_is_one_that_gunicorn_knows() -> None:

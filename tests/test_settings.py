@@ -19,6 +19,20 @@ from pgw.settings import Settings, describe, processors, read_duration, read_siz
         (["--web.listen-address=:9099"], "listen_addresses", (":9099",)),
         (["--web.listen-address", ":9099"], "listen_addresses", (":9099",)),
         (["--web.listen-address=:1", "--web.listen-address=[::1]:2"], "listen_addresses", (":1", "[::1]:2")),
+        (["--web.systemd-socket"], "systemd_socket", True),
+        (["--web.config.file=/etc/web.yml"], "web_config_file", Path("/etc/web.yml")),
+        (["--web.config.file="], "web_config_file", None),
+        (["--web.telemetry-path=/m"], "telemetry_path", "/m"),
+        (["--web.telemetry-path=m/n/"], "telemetry_path", "/m/n"),
+        (["--web.telemetry-path=/metrics/all"], "telemetry_path", "/metrics/all"),
+        (["--web.external-url=https://h:1/x/"], "external_url", "https://h:1/x/"),
+        (["--web.external-url=/x"], "external_url", "/x"),
+        (["--web.route-prefix=x/y"], "route_prefix", "x/y"),
+        (["--web.enable-lifecycle"], "enable_lifecycle", True),
+        (["--web.enable-admin-api"], "enable_admin_api", True),
+        (["--persistence.interval=1d"], "persistence_interval", 86400.0),
+        (["--persistence.interval=0s"], "persistence_interval", 0.0),
+        (["--push.enable-utf8-names"], "utf8_names", True),
         (["--redis.url=redis://h:1/2"], "redis_url", "redis://h:1/2"),
         (["--redis.url=unix:///run/redis.sock"], "redis_url", "unix:///run/redis.sock"),
         (["--redis.prefix=team-a.pgw"], "redis_prefix", "team-a.pgw"),
@@ -95,6 +109,19 @@ def test_a_switch_on_the_command_line_beats_the_environment() -> None:
         (["--push.max-body-size=1TB"], "--push.max-body-size: '1TB' is not a size of at least one byte"),
         (["--log.level=warning"], "--log.level: 'warning' is not one of debug, info, warn, error"),
         (["--storage.path="], "--storage.path: '' is not a path"),
+        (["--web.telemetry-path=/"], "--web.telemetry-path: '/' is not a path such as /metrics that is not that of"),
+        (["--web.telemetry-path=/-/ready"], "--web.telemetry-path: '/-/ready' is not a path"),
+        (["--web.telemetry-path=/a/../status"], "--web.telemetry-path: '/a/../status' is not a path"),
+        (["--web.telemetry-path=/api/v1/metrics"], "--web.telemetry-path: '/api/v1/metrics' is not a path"),
+        (["--web.telemetry-path=/metrics/job/x"], "--web.telemetry-path: '/metrics/job/x' is not a path"),
+        (["--web.telemetry-path=/{x}"], "--web.telemetry-path: '/{x}' is not a path"),
+        (["--web.route-prefix=/a b"], "--web.route-prefix: '/a b' is not a path such as /pushgateway"),
+        (["--web.external-url=ftp://h/"], "--web.external-url: 'ftp://h/' is not a URL such as https://"),
+        (["--web.external-url=http:///x"], "--web.external-url: 'http:///x' is not a URL"),
+        (["--web.external-url=http://u:hidden@h/ "], "--web.external-url: 'http://***@h/ ' is not a URL"),
+        (["--persistence.interval=-1s"], "--persistence.interval: '-1s' is not a duration such as 0s, 500ms, 5m or"),
+        (["--persistence.interval=5"], "--persistence.interval: '5' is not a duration"),
+        (["--web.enable-lifecycle=true"], "--web.enable-lifecycle: 'true' is not expected: write"),
     ],
 )
 def test_a_bad_flag_is_named_with_its_value_and_what_was_expected(argv: list[str], message: str) -> None:
@@ -126,6 +153,77 @@ def test_a_password_is_not_shown_where_redis_is_named() -> None:
     assert settings.redis_place == "redis://***@host:6379/0"
     assert "hidden" not in repr(settings)
     assert Settings().redis_place is None
+
+
+@pytest.mark.parametrize(
+    ("argv", "prefix", "external"),
+    [
+        ([], "", ""),
+        (["--web.external-url=https://h/push/"], "/push", "/push"),
+        (["--web.external-url=https://h/push/", "--web.route-prefix=/"], "", "/push"),
+        (["--web.external-url=https://h", "--web.route-prefix=x"], "/x", ""),
+        (["--web.external-url=https://h/"], "", ""),
+        (["--web.route-prefix=/a/b/"], "/a/b", ""),
+    ],
+)
+def test_the_route_prefix_is_the_path_of_the_external_url_unless_it_is_given(
+    argv: list[str], prefix: str, external: str
+) -> None:
+    settings = Settings.read(argv, {})
+    assert (settings.prefix, settings.external_prefix) == (prefix, external)
+
+
+COMPOSE = (
+    "--web.listen-address=:9099 --persistence.file=/pushgateway/pushgateway_persist_file --persistence.interval=5m"
+)
+
+
+def test_the_command_line_of_a_pushgateway_puts_the_data_beside_its_file() -> None:
+    settings = Settings.read(COMPOSE.split(), {})
+    assert settings.storage_path == Path("/pushgateway/pushgateway_persist_file.pgw")
+    assert not settings.sync_always
+
+
+@pytest.mark.parametrize(
+    ("argv", "environ"),
+    [
+        (["--persistence.file=/p", "--storage.path=/s"], {}),
+        (["--persistence.file=/p"], {"PGW_STORAGE_PATH": "/s"}),
+        (["--storage.path=/s"], {"PGW_PERSISTENCE_FILE": "/p"}),
+    ],
+)
+def test_a_storage_path_beats_the_persistence_file(argv: list[str], environ: dict[str, str]) -> None:
+    assert Settings.read(argv, environ).storage_path == Path("/s")
+
+
+@pytest.mark.parametrize(("interval", "always"), [("0s", True), ("999ms", True), ("1s", False), ("1d", False)])
+def test_an_interval_below_a_second_makes_each_write_safe(interval: str, *, always: bool) -> None:
+    assert Settings.read([f"--persistence.interval={interval}"], {}).sync_always is always
+
+
+def test_the_flags_are_shown_as_the_original_shows_them() -> None:
+    argv = [
+        "--web.listen-address=:1", "--web.listen-address=[::1]:2", "--web.external-url=https://u:hidden@h/push/",
+        "--redis.url=redis://:hidden@h/0", "--push.disable-consistency-check", "--redis.timeout=1500ms",
+    ]  # fmt: skip
+    flags = Settings.read([*argv, *COMPOSE.split()[1:]], {}).flags()
+    assert list(flags) == [row.flag.removeprefix("--") for _, row in rows()]
+    expected = {
+        "web.listen-address": ":1,[::1]:2",
+        "web.external-url": "https://***@h/push/",
+        "web.route-prefix": "/push",
+        "web.telemetry-path": "/metrics",
+        "web.config.file": "",
+        "web.enable-admin-api": "false",
+        "persistence.file": "/pushgateway/pushgateway_persist_file",
+        "persistence.interval": "5m0s",
+        "push.disable-consistency-check": "true",
+        "push.enable-utf8-names": "false",
+        "redis.url": "redis://***@h/0",
+        "redis.timeout": "1.5s",
+        "log.level": "info",
+    }
+    assert {name: flags[name] for name in expected} == expected
 
 
 @pytest.mark.parametrize(
@@ -180,4 +278,4 @@ def test_the_help_names_every_flag_its_variable_and_its_default() -> None:
     for _, row in rows():
         assert row.usage in text
         assert row.variable in text
-        assert not isinstance(row.default, str) or f"default {row.default}" in text
+        assert not (isinstance(row.default, str) and row.default) or f"default {row.default}" in text

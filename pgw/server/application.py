@@ -101,6 +101,8 @@ def _tls_options(settings: Settings) -> dict[str, object]:
     if file.current().tls is None:
         return {}
     context = FreshContext.of(file)
+    if file.current().http2:
+        log.info("TLS is on, with HTTP/1.1; HTTP/2 is not offered")
 
     def ssl_context(_config: object, _default: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:
         return context

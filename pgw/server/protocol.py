@@ -20,17 +20,23 @@ CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 class Body(BodyReceiver):  # type: ignore[misc]  # gunicorn has no types
     """A body that the client holds back until it is asked for."""
 
-    __slots__ = ("_is_wanted",)
+    __slots__ = ("_calls",)
 
     def __init__(self, request: Any, protocol: ASGIProtocol) -> None:  # noqa: ANN401  gunicorn's own
         super().__init__(request, protocol)
-        self._is_wanted = False
+        self._calls = 0
 
     async def receive(self) -> Any:  # noqa: ANN401  an ASGI message
-        """Ask for the body when the app does: a request that is refused by its head never sends it."""
-        if not (self._is_wanted or self._chunks or self._complete):
-            self.protocol.send_now(CONTINUE)
-        self._is_wanted = True
+        """Ask for the body when the app does, so that one whose head is refused is never sent.
+
+        Falcon begins each request with one call, whether anybody wants the body or not: that one gets nothing of it.
+        """
+        self._calls += 1
+        if not (self._chunks or self._complete or self._disconnected):
+            if self._calls == 1:
+                return {"type": "http.request", "body": b"", "more_body": True}
+            if self._calls == 2:  # noqa: PLR2004
+                self.protocol.send_now(CONTINUE)
         return await super().receive()
 
 

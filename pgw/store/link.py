@@ -6,7 +6,8 @@ Never: lets an exception of redis-py out, waits longer than the timeout, or give
 connects again.
 Follows: the Redis protocol by way of redis-py's Connection, so that TLS, passwords and URLs stay the library's.
 
-A call that fails because an idle connection had died is sent once more on a new one: all our calls may be repeated.
+A call that fails because an idle connection had died is sent once more on a new one: our calls may be repeated
+(but for the counters, see lua/count.lua).
 """
 
 import asyncio
@@ -19,6 +20,7 @@ import hiredis
 from redis.asyncio.connection import AbstractConnection, ConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoScriptError, ReadOnlyError, RedisError, ResponseError
 
 from pgw.errors import StoreUnavailable
@@ -86,6 +88,9 @@ class Link:
         except TimeoutError:
             raise StoreUnavailable(f"Redis did not answer within {self._timeout:g} seconds") from None
         except (RedisError, OSError) as error:
+            if isinstance(error, OSError) or type(error) is RedisConnectionError:
+                log.warning("Redis cannot be reached: %s", error)  # clients need not learn where it is
+                raise StoreUnavailable("Redis cannot be reached") from error
             raise StoreUnavailable(f"Redis cannot be used: {_without_place(str(error))}") from error
 
     async def close(self) -> None:

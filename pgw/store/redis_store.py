@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from pgw.errors import BadGroupingKey, CorruptGroup, InconsistentPush, StoreUnavailable
 from pgw.model.family import Type
-from pgw.model.group import Group
+from pgw.model.group import Fragment, Group
 from pgw.model.grouping import GroupingKey
 from pgw.store import codec, scripts
 from pgw.store.base import Changes, Copy, Feed, Write
@@ -111,8 +111,8 @@ class RedisStore:
         keys = [self._keys.changes, *(self._keys.group(name) for name, _ in wanted)]
         [replies] = await self._reader.call(Call.of(self._copies, keys, [word for pair in wanted for word in pair]))
         return [
-            Copy(version.decode(), codec.decode_fragment(family, value) if value else None)
-            for (_, family), (version, value) in zip(wanted, replies, strict=True)
+            Copy(version.decode(), _readable_fragment(name, family, value))
+            for (name, family), (version, value) in zip(wanted, replies, strict=True)
         ]
 
     async def names(self) -> list[str]:
@@ -176,6 +176,17 @@ def _readable_group(name: str, reply: Reply) -> Group | None:
         return codec.decode_group(name, reply)
     except CorruptGroup as error:
         log.error("%s; it is not shown until it is pushed with PUT or deleted", error)  # noqa: TRY400
+        return None
+
+
+def _readable_fragment(name: str, family: str, value: bytes) -> Fragment | None:
+    """Decode one family of a group; what cannot be read is not shown, and so in nobody's way."""
+    if not value:
+        return None
+    try:
+        return codec.decode_fragment(family, value)
+    except CorruptGroup as error:
+        log.error("the stored group %s: %s", name, error)  # noqa: TRY400
         return None
 
 

@@ -7,6 +7,7 @@ Follows: section 2.1 of the behaviour page for Content-Encoding: gzip and framed
 unknown encodings ignored; the words of Go's compress/gzip and golang/snappy in the errors.
 """
 
+import asyncio
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 
@@ -14,6 +15,12 @@ import cramjam
 
 from pgw.errors import BadBody, BodyTooLarge
 from pgw.web.request import Request
+
+LONG_PACKED = 16 << 10
+"""Bytes from which on a body is decompressed in a thread: they may unpack to a thousand times as many, 16 MB, which
+would hold up all other requests for tens of milliseconds."""
+FIRST_WINDOW, LAST_WINDOW = 512, 64 << 10
+"""Bytes of a member that are fed to zlib at once: few at first, for a body may hold a great many small ones."""
 
 _GZIP_OR_NOT_AT_ALL = zlib.MAX_WBITS | 16
 _MAGIC = b"\x1f\x8b"
@@ -35,7 +42,11 @@ async def read_body(request: Request, limit: int) -> bytes:
     body = await _receive(request, limit)
     encoding = request.get_header("Content-Encoding")
     decode = None if encoding is None else _DECODERS.get(encoding.strip().lower())
-    return body if decode is None else decode(body, limit)
+    if decode is None:
+        return body
+    if len(body) < LONG_PACKED:
+        return decode(body, limit)
+    return await asyncio.to_thread(decode, body, limit)
 
 
 async def _receive(request: Request, limit: int) -> bytes:
@@ -58,26 +69,40 @@ def gunzip(body: bytes, limit: int) -> bytes:
     if not body:
         raise BadBody("EOF")
     texts: list[bytes] = []
-    size = 0
-    while body:
-        member = zlib.decompressobj(_GZIP_OR_NOT_AT_ALL)
-        texts.append(_inflate(member, body, limit - size))
-        size += len(texts[-1])
-        if not member.eof:
-            raise BodyTooLarge(limit) if member.unconsumed_tail else BadBody("unexpected EOF")
-        body = member.unused_data
+    room, start = limit, 0
+    while start < len(body):
+        text, start = _inflate_member(body, start, room)
+        if len(text) > room:
+            raise BodyTooLarge(limit)
+        texts.append(text)
+        room -= len(text)
     return b"".join(texts)
 
 
-def _inflate(member: "zlib._Decompress", body: bytes, room: int) -> bytes:
-    try:
-        # One byte more than there is room for tells a body that fits from one that does not.
-        text = member.decompress(body, room + 1)
-    except zlib.error as error:
-        raise BadBody(_go_words(str(error), body)) from error
-    if len(text) > room:
-        raise BodyTooLarge(room)
-    return text
+def _inflate_member(body: bytes, start: int, room: int) -> tuple[bytes, int]:
+    """Decompress one member, to a byte more than there is room for at most.
+
+    It is fed in windows, because zlib copies all that stands behind a member, and there may be many.
+
+    Returns:
+        Its text, and where the next member begins.
+    """
+    member = zlib.decompressobj(_GZIP_OR_NOT_AT_ALL)
+    first, window = start, FIRST_WINDOW
+    texts: list[bytes] = []
+    while not member.eof and room >= 0:
+        if start == len(body):
+            raise BadBody("unexpected EOF")
+        piece = body[start : start + window]
+        try:
+            text = member.decompress(piece, room + 1)
+        except zlib.error as error:
+            raise BadBody(_go_words(str(error), body[first : first + 2])) from error
+        texts.append(text)
+        room -= len(text)
+        start += len(piece) - len(member.unused_data)
+        window = min(2 * window, LAST_WINDOW)
+    return b"".join(texts), start
 
 
 def _go_words(reason: str, body: bytes) -> str:

@@ -8,11 +8,15 @@ a route that differs in a trailing slash or in case: GET with 301, any other met
 """
 
 from collections.abc import Iterable
+from urllib.parse import quote
 
 import falcon.asgi
 
 from pgw.web.paths import cleaned
 from pgw.web.problems import answer
+
+_AS_IT_IS = "!#$%&'()*+,/:;=?@[]~"
+"""What stays as it is in a Location; anything else that is not a letter or a digit is escaped."""
 
 
 class Elsewhere:
@@ -31,13 +35,15 @@ class Elsewhere:
         """Answer."""
         if resp is None or redirected(req, resp):
             return
-        meant = self._meant(req.path)
+        raw: bytes = req.scope["raw_path"].partition(b"?")[0]
+        meant = self._meant(raw.decode("latin-1"))
         if meant is None:
             answer(resp, 404, "404 page not found")
         else:
-            _redirect(req, resp, 301 if req.method == "GET" else 307, meant.encode())
+            _redirect(req, resp, 301 if req.method == "GET" else 307, meant.encode("latin-1"))
 
     def _meant(self, path: str) -> str | None:
+        """The path of a page or a group that was meant, as escaped as it came: what it decodes to may be anything."""
         for beginning in self._beginnings:
             if path.lower().startswith(beginning) and len(path) > len(beginning):
                 return beginning + path[len(beginning) :]
@@ -56,5 +62,6 @@ def redirected(request: falcon.asgi.Request, response: falcon.asgi.Response) -> 
 def _redirect(request: falcon.asgi.Request, response: falcon.asgi.Response, status: int, path: bytes) -> None:
     query: bytes = request.scope["query_string"]
     response.status = status
-    response.set_header("Location", (path + b"?" + query if query else path).decode("latin-1"))
+    location = quote(path + b"?" + query if query else path, safe=_AS_IT_IS)
+    response.set_header("Location", location)
     response.content_length = 0

@@ -10,7 +10,7 @@ import re
 from urllib.parse import unquote_to_bytes
 
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
-_UNCLEAN = re.compile(rb"//|/\.{1,2}(?:/|$)")
+_UNCLEAN = re.compile(rb"//|/\.{1,2}(?:/|\Z)")
 
 
 def unescape(path: bytes) -> bytes | None:
@@ -30,5 +30,5 @@ def cleaned(path: bytes) -> bytes | None:
             del kept[-1:]
         elif segment not in (b"", b"."):
             kept.append(segment)
-    ends_open = path.endswith((b"/", b"/.", b"/..")) and kept
+    ends_open = path.endswith(b"/") and kept
     return b"/" + b"/".join(kept) + (b"/" if ends_open else b"")

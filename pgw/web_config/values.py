@@ -6,6 +6,7 @@ Never: reads anything.
 Follows: prometheus/exporter-toolkit web/tls_config.go and web/handler.go.
 
 NOTE(pushgateway): HTTP/2 is not offered, whatever `http2` says; all clients fall back to HTTP/1.1 within the handshake.
+gunicorn 26.2's asgi worker passes on no more than the first frames of a body over HTTP/2: a push could lose its end.
 NOTE(pushgateway): with RequestClientCert no certificate is asked for: nobody would look at it.
 """
 

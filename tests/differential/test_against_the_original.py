@@ -246,7 +246,9 @@ def reasons(answer: Answer) -> set[str]:
     if not answer.text.startswith(INCONSISTENT):
         return {answer.text}
     text = re.sub(r'(collected metric "[^"]*") .*? (?=was|is not|has|must)', r"\1 ", answer.text, flags=re.DOTALL)
-    text = re.sub(r"is not a (?:family of type )?\w+(, as other groups have it, but of type \w+)?", "is not a TYPE", text)
+    text = re.sub(
+        r"is not a (?:family of type )?\w+(, as other groups have it, but of type \w+)?", "is not a TYPE", text
+    )
     text = re.sub(r" \(line \d+\)$", "", text.removeprefix(INCONSISTENT).strip())  # ours says where the timestamp is
     return set(re.sub(r"^\d+ error\(s\) occurred:\n\* ", "", text).split("\n* "))
 

@@ -4,18 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-import sys
 from collections.abc import Callable, Coroutine, Sequence
-from pathlib import Path
 from typing import Any
 
 import pytest
 import uvloop
-
-sys.path.insert(0, str(Path(__file__).parent))
-sys.path.insert(0, str(Path(__file__).parents[1] / "store"))
-sys.path.insert(0, str(Path(__file__).parents[1] / "e2e"))
-
 from gateways import replica
 from pushes import INSTANCE, JOB, OTHER, client, group
 from servers import RedisServer

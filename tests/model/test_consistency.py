@@ -124,5 +124,6 @@ def test_a_family_of_the_gateway_keeps_its_type() -> None:
     own = {"up": Type.GAUGE}
     assert refusal(family("up", Type.GAUGE), own=own) is None
     assert refusal(family("up", Type.COUNTER), own=own) == (
-        'collected metric "up" is not a family of type gauge, as the gateway\'s own of that name is, but of type counter'
+        'collected metric "up" is not a family of type gauge, '
+        "as the gateway's own of that name is, but of type counter"
     )

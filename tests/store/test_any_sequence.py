@@ -6,20 +6,14 @@ After each step the groups, the verdicts, the feed and the index of families are
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
-
-sys.path.insert(0, str(Path(__file__).parent))
-sys.path.insert(0, str(Path(__file__).parents[1] / "e2e"))
-
 from pushes import KEYS, PERMANENT, PREFIX, TIMEOUT, all_keys, client, group, recounted_index, stored_index, write
 from servers import RedisServer
 

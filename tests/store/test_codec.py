@@ -4,17 +4,11 @@ from __future__ import annotations
 
 import logging
 import string
-import sys
-from pathlib import Path
 
 import msgpack
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-sys.path.insert(0, str(Path(__file__).parent))
-sys.path.insert(0, str(Path(__file__).parents[1] / "e2e"))
-
 from pushes import JOB, KEYS, OTHER, client, family, held, opened, write
 from servers import RedisServer
 

@@ -5,17 +5,12 @@ from __future__ import annotations
 import asyncio
 import shutil
 import signal
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from hashlib import sha1
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-sys.path.insert(0, str(Path(__file__).parents[1] / "e2e"))
-
 from pushes import JOB, OTHER, TIMEOUT, client, family, opened, read, write
 from servers import RedisServer, wait_until
 
@@ -178,7 +173,7 @@ async def test_every_call_says_so_when_redis_is_gone(own_redis: RedisServer) -> 
         await store.push(write(JOB))
         own_redis.program.end()
         for call in calls(store).values():
-            await unavailable(call, "Redis cannot be used")
+            await unavailable(call, "Redis cannot be reached")
         own_redis.start()
         for call in calls(store).values():
             await call()

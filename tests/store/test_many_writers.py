@@ -6,11 +6,8 @@ import asyncio
 import sys
 from pathlib import Path
 
+import pusher
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-sys.path.insert(0, str(Path(__file__).parents[1] / "e2e"))
-
 from pushes import client, family, group, opened, read, recounted_index, stored_index, write
 from servers import ROOT, RedisServer
 
@@ -22,7 +19,7 @@ from pgw.store.redis_store import RedisStore
 
 PUSHERS = 4
 TIMES = 250
-PUSHER = str(Path(__file__).parent / "pusher.py")
+PUSHER = str(Path(pusher.__file__))
 
 
 class Reader:

@@ -15,7 +15,7 @@ local CHANGES, TOMBSTONES, FAMILIES, VERSION, EPOCH, GROUP = KEYS[1], KEYS[2], K
 local epoch, name, shape, kept = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 
 local fields = redis.call('HGETALL', GROUP)
-if #fields == 0 then return 0 end
+if #fields == 0 and not redis.call('ZSCORE', CHANGES, name) then return 0 end
 
 local names, types = {}, {}
 for i = 1, #fields, 2 do

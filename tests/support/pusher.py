@@ -5,9 +5,6 @@ Arguments: the URL of Redis, a name, how many times.  Out: nothing; it fails if 
 
 import asyncio
 import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parent))
 
 from pushes import family, group, opened, write
 

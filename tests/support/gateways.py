@@ -6,13 +6,9 @@ Never: starts a server.
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "store"))
 
 from pushes import opened
 
