@@ -105,7 +105,7 @@ def test_a_url_that_only_the_store_can_refuse_exits_2(capsys: pytest.CaptureFixt
 @pytest.mark.parametrize(
     ("argv", "sentence"),
     [
-        (["--redis.url=redis://127.0.0.1:1"], "Redis cannot be used"),
+        (["--redis.url=redis://127.0.0.1:1"], "Redis cannot be reached"),
         (["--storage.path=/nonexistent"], "no gateway is running on /nonexistent (--storage.path)"),
     ],
 )
