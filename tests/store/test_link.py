@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from hashlib import sha1
-from pathlib import Path
 
 import pytest
 from pushes import JOB, OTHER, TIMEOUT, client, family, opened, read, write
@@ -268,13 +266,11 @@ async def test_a_server_without_memory_takes_no_writes_and_can_be_read(own_redis
         await store.push(write(JOB, family("a")))
 
 
-async def test_a_server_that_cannot_save_takes_no_writes(own_redis: RedisServer, tmp_path: Path) -> None:
+async def test_a_server_that_cannot_save_takes_no_writes(own_redis: RedisServer) -> None:
     async with opened(own_redis.url) as store:
         await store.push(write(JOB, family("a")))
-        gone = tmp_path / "gone"
-        gone.mkdir()
-        own_redis.command("CONFIG", "SET", "dir", str(gone))
-        shutil.rmtree(gone)
+        in_the_way = own_redis.program.directory / "dump.rdb"
+        in_the_way.mkdir()  # a file cannot take its place
         own_redis.command("CONFIG", "SET", "save", "3600 1")
         own_redis.command("BGSAVE")
         connection = client(own_redis.url)
@@ -283,7 +279,8 @@ async def test_a_server_that_cannot_save_takes_no_writes(own_redis: RedisServer,
         await unavailable(lambda: store.push(write(JOB, family("a"))), "MISCONF")
         own_redis.command("CONFIG", "SET", "stop-writes-on-bgsave-error", "no")
         await store.push(write(JOB, family("a")))
-        own_redis.command("CONFIG", "SET", "dir", str(own_redis.program.directory))
+        own_redis.command("CONFIG", "SET", "save", "")
+        in_the_way.rmdir()
 
 
 async def test_a_server_without_enough_replicas_takes_no_writes(own_redis: RedisServer) -> None:

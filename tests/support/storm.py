@@ -83,12 +83,12 @@ def storm(server: Server, number: int, seed: int) -> Counter[int]:
     Raises:
         AssertionError: the gateway was harmed.
     """
-    workers = server.program.workers()
+    workers = set(server.program.workers())  # those that are up so far: one is enough to be ready
     sent = Storm(server.port, islice(Hostile(seed).requests(), number))
     asyncio.run(sent.run())
 
     assert sent.harm == [], f"seed {seed}: {sent.harm[:3]}"
-    assert server.program.workers() == workers, "a worker was lost"
+    assert workers <= set(server.program.workers()), "a worker was lost"
     assert server.get("/api/v1/metrics").status == 200
     assert server.scrape().families  # which reads it strictly
     return sent.statuses
