@@ -9,6 +9,7 @@ One scrape at a time works on the view; those that wait share the work of the ne
 """
 
 import asyncio
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from pgw.formats.escaping import Escaper, Scheme
@@ -47,6 +48,7 @@ class Mirror:
         self._done = 0
         """Which of them the view is from; 0: none."""
         self._gzip: tuple[int, Page] | None = None
+        self._asked_at = -math.inf
         self.sums: Mapping[str, float] = {}
         """The counters of all workers, as they were last read."""
         self.now = 0
@@ -56,6 +58,10 @@ class Mirror:
     def loaded(self) -> bool:
         """Whether the view was ever complete."""
         return self._done > 0
+
+    def was_asked_within(self, seconds: float) -> bool:
+        """Whether anybody wanted a page in these last seconds."""
+        return asyncio.get_running_loop().time() - self._asked_at < seconds
 
     @property
     def view(self) -> View:
@@ -72,7 +78,7 @@ class Mirror:
         Raises:
             StoreUnavailable: whether the view is up to date cannot be known.
         """
-        begun = self._begun
+        begun = self._begin()
         async with self._turn:
             await self._read(begun)
             if compressed:
@@ -81,7 +87,7 @@ class Mirror:
 
     async def families(self) -> list[list[Fragment]]:
         """Take all families as they were stored when this was called, each as the fragments of its groups."""
-        begun = self._begun
+        begun = self._begin()
         async with self._turn:
             await self._read(begun)
             return list(self._view.shown())
@@ -91,6 +97,11 @@ class Mirror:
         begun = self._begun
         async with self._turn:
             await self._read(begun)
+
+    def _begin(self) -> int:
+        """Note that somebody asks; returns how many reads had begun by then."""
+        self._asked_at = asyncio.get_running_loop().time()
+        return self._begun
 
     async def _read(self, begun: int) -> None:
         """Take in what has changed, unless a read after those that had `begun` when it was asked for has done so."""

@@ -20,10 +20,13 @@ log = logging.getLogger(__name__)
 BEAT = 1.0
 """Seconds: what a killed worker may lose of its counts, and how far the page of another may be behind them."""
 REFRESH_SECONDS = 5.0
-"""How often a view that nobody scrapes is brought up to date, so that a scrape finds little to catch up."""
+"""How often a view is brought up to date between scrapes, so that a scrape finds little to catch up."""
+IDLE_SECONDS = 300.0
+"""How often if nobody has scraped it for as long: no Prometheus scrapes less often, for its values go stale after
+five minutes. Keeping up with pushes that nobody looks at would slow the pushes down."""
 REFRESH_PAUSE = 20
 """A refresh that takes long is followed by a pause that many times as long: keeping up with a great many pushes
-that nobody looks at takes a twentieth of a worker at most."""
+between two scrapes takes a twentieth of a worker at most."""
 
 
 class Pulse:
@@ -35,6 +38,8 @@ class Pulse:
         self._tally = tally
         self._metrics = metrics
         self._task: asyncio.Task[None] | None = None
+        self._refreshed_at = 0.0
+        self._refresh_took = 0.0
 
     def start(self) -> None:
         """Begin to beat; the view is loaded at the first beat."""
@@ -49,24 +54,26 @@ class Pulse:
         await self._hand_over()
 
     async def _beat_on(self) -> None:
-        refresh_at = 0.0
         while True:
             try:
-                refresh_at = await self._beat(refresh_at)
+                await self._beat()
             except Exception:
                 log.exception("a bug stopped the work of this second; it goes on with the next")
             await asyncio.sleep(BEAT)
 
-    async def _beat(self, refresh_at: float) -> float:
-        """Do the work of one second; returns when to refresh next."""
-        now = asyncio.get_running_loop().time
+    async def _beat(self) -> None:
+        """Do the work of one second."""
         await self._hand_over()
-        began = now()
-        if began >= refresh_at or not self._mirror.loaded:
+        if self._refresh_is_due():
             await self._refresh()
-            refresh_at = began + max(REFRESH_SECONDS, REFRESH_PAUSE * (now() - began))
         self._metrics.note(self._condition())
-        return refresh_at
+
+    def _refresh_is_due(self) -> bool:
+        if not self._mirror.loaded:
+            return True
+        seconds = REFRESH_SECONDS if self._mirror.was_asked_within(IDLE_SECONDS) else IDLE_SECONDS
+        pause = max(seconds, REFRESH_PAUSE * self._refresh_took)
+        return asyncio.get_running_loop().time() >= self._refreshed_at + pause
 
     async def _hand_over(self) -> None:
         counts = self._tally.take()
@@ -80,10 +87,13 @@ class Pulse:
             log.debug("the counts of this second are kept for the next: %s", error)
 
     async def _refresh(self) -> None:
+        now = asyncio.get_running_loop().time
+        began = now()
         try:
             await self._mirror.refresh()
         except StoreError as error:
             log.warning("the view cannot be brought up to date: %s", error)
+        self._refreshed_at, self._refresh_took = now(), now() - began
 
     def _condition(self) -> Condition:
         view = self._mirror.view

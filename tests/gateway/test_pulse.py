@@ -84,13 +84,18 @@ async def test_a_pulse_that_never_began_can_be_stopped(redis_server: RedisServer
         assert await telemetry(one) == {FIELD: 1}
 
 
-async def test_the_view_is_loaded_and_kept_up_to_date_though_nobody_scrapes(
-    redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("is_scraped", [True, False], ids=["scraped", "not scraped"])
+async def test_a_view_is_kept_up_to_date_between_scrapes_and_more_lazily_without(
+    redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch, *, is_scraped: bool
 ) -> None:
-    monkeypatch.setattr(pulse_module, "REFRESH_SECONDS", 0.01)
+    monkeypatch.setattr(pulse_module, "REFRESH_SECONDS", 0.01 if is_scraped else 3600.0)
+    monkeypatch.setattr(pulse_module, "IDLE_SECONDS", 3600.0 if is_scraped else 0.01)
+    monkeypatch.setattr(pulse_module, "REFRESH_PAUSE", 0)
     async with replica(redis_server.url) as one, replica(redis_server.url) as other, beating(one, Tally()):
         await until(lambda: one.mirror.loaded)
         await one.gateway.ready()
+        if is_scraped:
+            await one.page()
         await other.push(JOB, "a 1\n")
         await until(lambda: JOB.name in one.mirror.view.names())
 
