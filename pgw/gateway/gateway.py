@@ -12,7 +12,7 @@ from pgw.formats.escaping import Scheme
 from pgw.formats.text_writer import write_samples
 from pgw.gateway.mirror import SLICE_GROUPS, Mirror
 from pgw.gateway.push_times import NAMES as PUSH_TIMES
-from pgw.gateway.push_times import push_times
+from pgw.gateway.push_times import with_push_times
 from pgw.model import consistency
 from pgw.model.family import Exposition, Family, Type
 from pgw.model.group import Fragment, Group
@@ -90,7 +90,7 @@ class Gateway:
         names = await self._store.names()
         for start in range(0, len(names), SLICE_GROUPS):
             found = await self._store.groups(names[start : start + SLICE_GROUPS])
-            yield [_with_push_times(group) for group in found if group is not None]
+            yield [with_push_times(group) for group in found if group is not None]
 
     async def ready(self) -> None:
         """Return if pushes and scrapes can be served.
@@ -182,7 +182,3 @@ class Gateway:
                     f"with the same name and label values, in the group {group}"
                 )
         return {group: copy.version for (group, _), copy in zip(wanted, copies, strict=True)}
-
-
-def _with_push_times(group: Group) -> Group:
-    return group._replace(fragments=(*group.fragments, *push_times(group)))

@@ -13,7 +13,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from pgw.formats.escaping import Escaper, Scheme
-from pgw.gateway.push_times import push_times
+from pgw.gateway.push_times import with_push_times
 from pgw.model.group import Fragment
 from pgw.store.base import Changes, Feed, Store
 from pgw.view.deflate import Segment, deflate
@@ -131,7 +131,7 @@ class Mirror:
             if group is None:
                 self._view.drop(name)
             else:
-                self._view.put(name, group.pushed_at, (*group.fragments, *push_times(group)))
+                self._view.put(name, group.pushed_at, with_push_times(group).fragments)
 
     async def _compressed(self, scheme: Scheme) -> Page:
         pieces = self._view.pieces

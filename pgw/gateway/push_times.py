@@ -32,3 +32,8 @@ def push_times(group: Group) -> Iterator[Fragment]:
         sample = (series, format_float(moment / MICROSECONDS))
         text = write_samples(Family(name, Type.GAUGE, text_help, [sample]), group.key)
         yield Fragment(name, Type.GAUGE, text_help, text.encode(), pushed_at=moment)
+
+
+def with_push_times(group: Group) -> Group:
+    """The group as pages and the API show it: its push times among its fragments."""
+    return group._replace(fragments=(*group.fragments, *push_times(group)))
