@@ -2,16 +2,17 @@
 
 In: settings.
 Out: the app of a worker; or a store, for commands that only look.
-Never: connects to anything; that happens when a worker starts, after the fork.
+Never: connects to anything unless asked to; the app connects when a worker starts, after the fork.
 """
 
+import logging
 import os
 import platform
 import signal
 import time
 
 from pgw import __version__, embedded
-from pgw.errors import SettingError
+from pgw.errors import SettingError, StoreError, StoreRefused
 from pgw.formats.json_writer import rfc3339, status_json
 from pgw.formats.numbers import format_float
 from pgw.formats.text_writer import write_head
@@ -21,6 +22,7 @@ from pgw.gateway.pulse import Pulse
 from pgw.settings import Settings
 from pgw.store.base import Store
 from pgw.store.redis_store import RedisStore
+from pgw.store.writer import Confirmation
 from pgw.telemetry.process import SHARED_DIRECTORY, ProcessMetrics
 from pgw.telemetry.shared import OWN_TYPES, OwnFamilies, Tally
 from pgw.view.view import View
@@ -30,6 +32,8 @@ from pgw.web.push import Pushes
 from pgw.web.routes import App, make_app
 from pgw.web.site import Site
 from pgw.web_config import ConfigFile
+
+log = logging.getLogger(__name__)
 
 BUILD_INFORMATION = {
     "branch": "",
@@ -83,6 +87,23 @@ def from_environment() -> App:
     return create_app(Settings.read([], os.environ))
 
 
+async def greet_store(settings: Settings) -> None:
+    """Ask Redis once whether it lets us in. One that is away, or not ready, may come later: that is only logged.
+
+    Raises:
+        SettingError: it does not, and never will with these settings.
+    """
+    store = open_store(settings)
+    try:
+        await store.greet()
+    except StoreRefused as error:
+        raise SettingError("--redis.url", str(settings.redis_place), f"a Redis that can be used: {error}") from error
+    except StoreError as error:
+        log.warning("%s; pushes and scrapes are answered with 503 until it can be", error)
+    finally:
+        await store.close()
+
+
 def open_store(settings: Settings) -> Store:
     """Make the store that the settings name: a Redis of the user's, or the private one.
 
@@ -90,7 +111,8 @@ def open_store(settings: Settings) -> Store:
         SettingError: the URL is of no form that is known.
     """
     url = settings.redis_url or embedded.url(settings.storage_path)
+    confirmation = Confirmation(settings.redis_wait_replicas, settings.redis_wait_timeout)
     try:
-        return RedisStore(url, prefix=settings.redis_prefix, timeout=settings.redis_timeout)
+        return RedisStore(url, prefix=settings.redis_prefix, timeout=settings.redis_timeout, confirmation=confirmation)
     except ValueError as error:
         raise SettingError("--redis.url", settings.redis_place or url, f"a Redis URL ({error})") from error

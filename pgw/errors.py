@@ -12,6 +12,7 @@
     |- BodyTooLarge(limit)                      more bytes than are accepted, after decompression
     |- StoreError                               Redis did not do what was asked
        |- StoreUnavailable                      away, too slow, or not accepting writes
+       |  |- StoreRefused                       does not let us in: no more waiting helps
        |- StoreConflict(group, attempts)        others kept changing what this push depends on
        |- StoreBusy(limit)                      too many pushes are waiting already
        |- CorruptGroup(key)                     what is stored cannot be read back
@@ -91,6 +92,10 @@ class StoreError(PgwError):
 
 class StoreUnavailable(StoreError):
     """Redis cannot be reached, did not answer in time, or does not accept writes."""
+
+
+class StoreRefused(StoreUnavailable):
+    """Redis does not know our password, or our user may not do what we must: a person has to change that."""
 
 
 class StoreConflict(StoreError):

@@ -40,6 +40,7 @@ class Pulse:
         self._task: asyncio.Task[None] | None = None
         self._refreshed_at = 0.0
         self._refresh_took = 0.0
+        self._trouble = ""
 
     def start(self) -> None:
         """Begin to beat; the view is loaded at the first beat."""
@@ -63,6 +64,7 @@ class Pulse:
 
     async def _beat(self) -> None:
         """Do the work of one second."""
+        await self._follow()
         await self._hand_over()
         if self._refresh_is_due():
             await self._refresh()
@@ -86,14 +88,29 @@ class Pulse:
             self._tally.put_back(counts)
             log.debug("the counts of this second are kept for the next: %s", error)
 
+    async def _follow(self) -> None:
+        try:
+            await self._store.follow()
+        except StoreError as error:
+            log.debug("nobody says whether Redis is still the primary: %s", error)
+
     async def _refresh(self) -> None:
         now = asyncio.get_running_loop().time
         began = now()
         try:
             await self._mirror.refresh()
+            self._tell("")
         except StoreError as error:
-            log.warning("the view cannot be brought up to date: %s", error)
+            self._tell(str(error))
         self._refreshed_at, self._refresh_took = now(), now() - began
+
+    def _tell(self, trouble: str) -> None:
+        """Log when something is wrong, when something else is, and when nothing is any more."""
+        if trouble and trouble != self._trouble:
+            log.warning("the view cannot be brought up to date: %s", trouble)
+        elif self._trouble and not trouble:
+            log.info("the view is brought up to date again")
+        self._trouble = trouble
 
     def _condition(self) -> Condition:
         view = self._mirror.view

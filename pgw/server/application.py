@@ -24,7 +24,7 @@ from gunicorn.glogging import Logger
 
 from pgw import logs
 from pgw.errors import PgwError, SettingError, StartError
-from pgw.server.hooks import Hooks, exit_at_sigterm
+from pgw.server.hooks import BAD_SETTING, Hooks, exit_at_sigterm
 from pgw.server.sockets import bind, gunicorn_address, handed_over
 from pgw.server.tls import FreshContext
 from pgw.server.worker import Worker
@@ -132,7 +132,7 @@ def run(settings: Settings) -> int:
     """Run the server until it is stopped.
 
     Returns:
-        The exit code of the process: 0 after a clean stop, 1 after anything else.
+        The exit code of the process: 0 after a clean stop, 2 if Redis did not let us in, 1 after anything else.
 
     Raises:
         SettingError: a setting cannot be used, as only the app, or the files that it names, could tell.
@@ -148,7 +148,8 @@ def run(settings: Settings) -> int:
     except SystemExit as exit_:
         if os.getpid() != master:
             raise  # a worker: its exit code tells the master why it ended
-        return 0 if exit_.code in (0, None) else 1
+        codes = {None: 0, 0: 0, BAD_SETTING: BAD_SETTING}
+        return codes.get(exit_.code, 1)  # type: ignore[arg-type]  # a message is nothing of ours
     except KeyboardInterrupt:  # before gunicorn handles signals
         return 0
     except HaltServer as halt:  # a second worker failed to start while gunicorn was stopping for the first
@@ -169,7 +170,7 @@ def configuration(environ: MutableMapping[str, str]) -> dict[str, object]:
         found = options(settings)
     except SettingError as error:
         print(f"pgw: error: {error}", file=sys.stderr)  # noqa: T201  there is no log yet
-        sys.exit(2)
+        sys.exit(BAD_SETTING)
     share_metrics(environ)
     return {"wsgi_app": APP, **found}
 

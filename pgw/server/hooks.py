@@ -5,6 +5,7 @@ Out: a private Redis that lives as long as the server; what the log says at the 
 Never: acts in a worker on what the master owns.
 """
 
+import asyncio
 import atexit
 import logging
 import os
@@ -17,12 +18,15 @@ from gunicorn.workers.gasgi import ASGIWorker
 
 from pgw import __version__
 from pgw.embedded import PrivateRedis
-from pgw.errors import StartError
+from pgw.errors import SettingError, StartError
 from pgw.server.sockets import local_url
 from pgw.server.worker import STOP_SIGNALS
 from pgw.settings import Settings
 
 log = logging.getLogger(__name__)
+
+BAD_SETTING = 2
+"""The exit code where a setting cannot be used."""
 
 
 class Hooks:
@@ -33,9 +37,11 @@ class Hooks:
         self._redis: PrivateRedis | None = None
 
     def on_starting(self, arbiter: Arbiter) -> None:
-        """In the master, first of all: start the private Redis, and see to the main loop."""
+        """In the master, first of all: start the private Redis or greet that of the user; see to the main loop."""
         if self._settings.redis_url is None:
             self._start_redis()
+        else:
+            self._greet_redis()
         extend_main_loop(arbiter, self._watch)
 
     def _start_redis(self) -> None:
@@ -49,6 +55,15 @@ class Hooks:
         except StartError as error:
             log.error("%s", error)  # noqa: TRY400  the sentence says it all
             sys.exit(1)
+
+    def _greet_redis(self) -> None:
+        from pgw.app import greet_store  # noqa: PLC0415  not before the directory of its metrics is set
+
+        try:
+            asyncio.run(greet_store(self._settings))
+        except SettingError as error:
+            log.error("%s", error)  # noqa: TRY400  the sentence says it all
+            sys.exit(BAD_SETTING)
 
     def _watch(self) -> None:
         if self._redis is not None:

@@ -27,6 +27,7 @@ CPU_LIMIT = Path("/sys/fs/cgroup/cpu.max")
 _SIZE = re.compile(r"(\d+)(B|KB|MB|GB|KiB|MiB|GiB)?")
 _BYTES = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 _ADDRESS = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+(?:%\w+)?\]|[^\[\]:/\s]*):(?P<port>\d{1,5})")
+_PASSWORD = re.compile(r"(?<=password=)[^&#]*")
 _LAST_PORT = 65535
 _PREFIX = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _SCHEMES = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster")
@@ -123,9 +124,16 @@ def read_size(text: str) -> int:
     return int(found[1]) * _BYTES[found[2] or ""]
 
 
+def read_number(text: str) -> int:
+    """A whole number."""
+    if not (text.isascii() and text.isdecimal()):
+        raise ValueError(text)
+    return int(text)
+
+
 def read_count(text: str) -> int:
     """A whole number of at least one."""
-    if not (text.isascii() and text.isdecimal()) or int(text) == 0:
+    if read_number(text) == 0:
         raise ValueError(text)
     return int(text)
 
@@ -222,10 +230,11 @@ def processors(limit: Path = CPU_LIMIT) -> int:
 
 
 def without_password(url: str) -> str:
-    """A URL that may be shown: user and password are left out."""
+    """A URL that may be shown: user and passwords are left out."""
     before, at, place = url.rpartition("@")
+    place = _PASSWORD.sub("***", place)
     if not at:
-        return url
+        return place
     scheme, separator, _ = before.rpartition("://")
     return f"{scheme}{separator}***@{place}"
 
@@ -250,6 +259,7 @@ PREFIX = Kind(
 )
 DURATION = Kind(read_duration, "DURATION", "a duration above zero such as 500ms, 1s or 1m30s", show=show_duration)
 INTERVAL = Kind(read_interval, "DURATION", "a duration such as 0s, 500ms, 5m or 1d", show=show_duration)
+NUMBER = Kind(read_number, "NUMBER", "a whole number")
 COUNT = Kind(read_count, "NUMBER", "a whole number of at least 1")
 DIRECTORY = Kind(read_path, "DIRECTORY", "a path")
 FILE: Kind[Path | None] = Kind(read_optional_path, "FILE", "a path")

@@ -82,6 +82,17 @@ class Settings:
         "--redis.timeout", kinds.DURATION, "3s",
         "How long to wait for Redis before a request is answered with 503.",
     )  # fmt: skip
+    redis_wait_replicas: int = setting(
+        "--redis.wait-replicas", kinds.NUMBER, "0",
+        "Answer a push only after so many replicas of Redis have it too (WAIT), and with 503 if they are fewer; the "
+        "push may be stored all the same.",
+    )  # fmt: skip
+    # A replica that is well confirms in about a round trip; one that takes a second is in trouble, and a client is
+    # better told than kept.
+    redis_wait_timeout: float = setting(
+        "--redis.wait-timeout", kinds.DURATION, "1s",
+        "How long the replicas of --redis.wait-replicas are given.",
+    )  # fmt: skip
     workers: int = setting(
         "--workers", kinds.COUNT, lambda: min(processors(), MOST_DEFAULT_WORKERS),
         "How many worker processes to run. Without it one for each processor that this process may use, "

@@ -127,6 +127,21 @@ class Store(Protocol):
         """Return if the store answers."""
         ...
 
+    async def greet(self) -> None:
+        """Return if the store answers and lets us read, as it would a scrape.
+
+        Raises:
+            StoreRefused: it never will unless a person sees to it.
+        """
+        ...
+
+    async def follow(self) -> None:
+        """Move to the server that is the primary now, if it is another; to be called about once a second.
+
+        What an old primary answers, cut off from the others, is what it was told until then.
+        """
+        ...
+
     async def close(self) -> None:
         """Finish what waits and let go of the connections."""
         ...

@@ -1,4 +1,4 @@
-"""One connection to Redis: calls go out together, replies come back in order.
+"""One connection to the primary: calls go out together, replies come back in order.
 
 In: calls (scripts with keys and arguments, or plain commands).
 Out: their replies, as raw as Redis sent them; error replies of a call are raised.
@@ -6,8 +6,8 @@ Never: lets an exception of redis-py out, waits longer than the timeout, or give
 connects again.
 Follows: the Redis protocol by way of redis-py's Connection, so that TLS, passwords and URLs stay the library's.
 
-A call that fails because an idle connection had died is sent once more on a new one: our calls may be repeated
-(but for the counters, see lua/count.lua).
+A call that fails because an idle connection had died, or because the server is no longer the primary, is sent once
+more on a new one: our calls may be repeated (but for the counters, see lua/count.lua).
 """
 
 import asyncio
@@ -17,13 +17,21 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import hiredis
-from redis.asyncio.connection import AbstractConnection, ConnectionPool
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
+from redis.asyncio.connection import AbstractConnection
+from redis.exceptions import (
+    AuthenticationError,
+    AuthorizationError,
+    MovedError,
+    NoPermissionError,
+    NoScriptError,
+    ReadOnlyError,
+    RedisError,
+    ResponseError,
+)
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import NoScriptError, ReadOnlyError, RedisError, ResponseError
 
-from pgw.errors import StoreUnavailable
+from pgw.errors import StoreRefused, StoreUnavailable
+from pgw.store.primary import Place, Primary
 from pgw.store.scripts import Script
 
 log = logging.getLogger(__name__)
@@ -32,6 +40,8 @@ Reply = Any
 """What hiredis makes of a reply: bytes, int, None or a list of these."""
 Argument = str | bytes | int | float
 
+PRIMARY = b"master"
+"""What ROLE says of a server that takes writes."""
 
 _SCRIPT_PLACE = re.compile(
     r"^Error running script \(call to \w+\): @user_script:\s*\d+: (?:@user_script: \d+: )?"
@@ -52,27 +62,19 @@ class Call(NamedTuple):
         return cls(("EVALSHA", script.sha, len(keys), *keys, *arguments), script)
 
 
-def make_pool(url: str) -> ConnectionPool:
-    """Read a Redis URL; connections are made later, one by one.
-
-    Raises:
-        ValueError: the URL is of no known form.
-    """
-    # RESP 2 is spoken by every server and proxy; retries and time limits are the link's own.
-    return ConnectionPool.from_url(
-        url, protocol=2, retry=Retry(NoBackoff(), 0), socket_timeout=None, socket_connect_timeout=None
-    )
-
-
 class Link:
     """A connection that is made when it is needed. One caller at a time; others wait for their turn."""
 
-    def __init__(self, pool: ConnectionPool, timeout: float) -> None:
-        self._connection: AbstractConnection = pool.make_connection()  # type: ignore[no-untyped-call]  # redis-py's
+    def __init__(self, primary: Primary, timeout: float) -> None:
+        self._primary = primary
+        self._connection: AbstractConnection | None = None
+        self._place: Place = {}
         self._timeout = timeout
         self._turn = asyncio.Lock()
         self._scripts: set[Script] = set()
         """Those that were loaded by this connection."""
+        self._trouble = ""
+        """Why it cannot connect, as the log has it already."""
         self.source = ""
         """Which server this is: its run id and replication id. Set when it connects."""
 
@@ -81,6 +83,7 @@ class Link:
 
         Raises:
             StoreUnavailable: no connection, no answer in time, or an error reply to any of them.
+            StoreRefused: Redis does not let us.
         """
         try:
             async with asyncio.timeout(self._timeout), self._turn:
@@ -88,10 +91,27 @@ class Link:
         except TimeoutError:
             raise StoreUnavailable(f"Redis did not answer within {self._timeout:g} seconds") from None
         except (RedisError, OSError) as error:
-            if isinstance(error, OSError) or type(error) is RedisConnectionError:
-                log.warning("Redis cannot be reached: %s", error)  # clients need not learn where it is
-                raise StoreUnavailable("Redis cannot be reached") from error
-            raise StoreUnavailable(f"Redis cannot be used: {_without_place(str(error))}") from error
+            raise self._unavailable(error) from error
+
+    async def follow(self) -> None:
+        """Let go of a server that is no longer the primary but still answers: what it says may be old.
+
+        Raises:
+            StoreUnavailable: as `call`; this one is left as it is.
+        """
+        if self._connection is None:
+            return
+        [role] = await self.call(Call(("ROLE",)))
+        try:
+            async with asyncio.timeout(self._timeout):
+                place = await self._primary.find()
+                async with self._turn:
+                    if role[0] != PRIMARY or place != self._place:
+                        await self._drop()
+        except TimeoutError:
+            raise StoreUnavailable(f"nobody said within {self._timeout:g} seconds where Redis is") from None
+        except (RedisError, OSError) as error:
+            raise self._unavailable(error) from error
 
     async def close(self) -> None:
         """Let go of the connection."""
@@ -105,60 +125,98 @@ class Link:
             raise
 
     async def _call_patiently(self, calls: Sequence[Call]) -> list[Reply]:
-        reused = self._connection.is_connected
+        reused = self._connection is not None
         try:
             return await self._exchange(calls)
         except (RedisError, OSError) as error:
-            if not reused or isinstance(error, ResponseError):
+            if not reused or (isinstance(error, ResponseError) and not _is_elsewhere(error)):
                 raise
             log.debug("the connection to Redis was lost, connecting again: %s", error)
             await self._drop()
             return await self._exchange(calls)
 
     async def _exchange(self, calls: Sequence[Call]) -> list[Reply]:
-        if not self._connection.is_connected:
-            await self._connect()
-        replies = await self._load_and_call(calls)
+        connection = self._connection
+        if connection is None or not connection.is_connected:
+            connection = await self._connect()
+        replies = await self._load_and_call(connection, calls)
         for position, call in enumerate(calls):
             if isinstance(replies[position], NoScriptError) and call.script is not None:
                 # Somebody has emptied the cache of scripts since it was loaded (SCRIPT FLUSH).
                 load = ("SCRIPT", "LOAD", call.script.source)
-                replies[position] = (await self._round_trip([load, call.words]))[1]
+                replies[position] = (await _round_trip(connection, [load, call.words]))[1]
             if isinstance(replies[position], ResponseError):
                 raise replies[position]
         return replies
 
-    async def _load_and_call(self, calls: Sequence[Call]) -> list[Reply]:
+    async def _load_and_call(self, connection: AbstractConnection, calls: Sequence[Call]) -> list[Reply]:
         """Load the scripts that are new to this connection ahead of the calls: a call that came back with NOSCRIPT
         would be made after those behind it.
         """
         new = {call.script for call in calls if call.script is not None} - self._scripts
         loads = [("SCRIPT", "LOAD", script.source) for script in new]
-        replies = await self._round_trip([*loads, *(call.words for call in calls)])
+        replies = await _round_trip(connection, [*loads, *(call.words for call in calls)])
+        for reply in replies[: len(loads)]:
+            if isinstance(reply, ResponseError):
+                raise reply
         self._scripts |= new
         return replies[len(loads) :]
 
-    async def _connect(self) -> None:
+    async def _connect(self) -> AbstractConnection:
         self._scripts.clear()  # a restarted server and one after a failover have none
-        await self._connection.connect()  # type: ignore[no-untyped-call]  # redis-py's
-        server, replication = await self._round_trip([("INFO", "server"), ("INFO", "replication")])
+        self._place = await self._primary.find()
+        self._connection = connection = self._primary.connection(self._place)
+        await connection.connect()  # type: ignore[no-untyped-call]  # redis-py's
+        server, replication = await _round_trip(connection, [("INFO", "server"), ("INFO", "replication")])
+        for reply in (server, replication):
+            if isinstance(reply, ResponseError):
+                raise reply
+        if _info(replication, b"role") == "slave":
+            raise ReadOnlyError("it is a read only replica, and what it says may be old")
         self.source = f"{_info(server, b'run_id')}/{_info(replication, b'master_replid')}"
+        self._trouble = ""
+        return connection
 
-    async def _round_trip(self, commands: Sequence[tuple[Argument, ...]]) -> list[Reply]:
-        packed = b"".join(map(hiredis.pack_command, commands))  # type: ignore[arg-type]  # its stub knows one word only
-        await self._connection.send_packed_command(packed, check_health=False)
-        return [await self._reply() for _ in commands]
-
-    async def _reply(self) -> Reply:
-        try:
-            return await self._connection.read_response(disable_decoding=True)
-        except ReadOnlyError:
-            raise  # a demoted primary: another connection may find the new one
-        except ResponseError as error:
-            return error
+    def _unavailable(self, error: RedisError | OSError) -> StoreUnavailable:
+        """What clients are told; the log is told once."""
+        if isinstance(error, (AuthenticationError, AuthorizationError)) or _is_forbidden(error):
+            return StoreRefused(f"Redis does not let pgw in: {_without_place(str(error))}")
+        if isinstance(error, OSError) or type(error) is RedisConnectionError:
+            log.log(logging.DEBUG if self._trouble == str(error) else logging.WARNING, "Redis is away: %s", error)
+            self._trouble = str(error)
+            return StoreUnavailable("Redis cannot be reached")  # clients need not learn where it is
+        return StoreUnavailable(f"Redis cannot be used: {_without_place(str(error))}")
 
     async def _drop(self) -> None:
-        await self._connection.disconnect(nowait=True)
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.disconnect(nowait=True)
+
+
+async def _round_trip(connection: AbstractConnection, commands: Sequence[tuple[Argument, ...]]) -> list[Reply]:
+    packed = b"".join(map(hiredis.pack_command, commands))  # type: ignore[arg-type]  # its stub knows one word only
+    await connection.send_packed_command(packed, check_health=False)
+    return [await _reply(connection) for _ in commands]
+
+
+async def _reply(connection: AbstractConnection) -> Reply:
+    try:
+        return await connection.read_response(disable_decoding=True)
+    except ResponseError as error:
+        if _is_elsewhere(error):
+            raise  # another connection may find the primary
+        return error
+
+
+def _is_elsewhere(error: ResponseError) -> bool:
+    """Whether another server has become the primary of our keys; Redis 6 wraps what a script meets."""
+    return isinstance(error, (ReadOnlyError, MovedError)) or "-READONLY" in str(error)
+
+
+def _is_forbidden(error: Exception) -> bool:
+    """Whether our user lacks a right; Redis 6 and 7 each say it in their own way where a script meets it."""
+    words = ("-NOPERM", "The user executing the script")
+    return isinstance(error, NoPermissionError) or any(word in str(error) for word in words)
 
 
 def _without_place(reason: str) -> str:

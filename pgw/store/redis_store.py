@@ -16,8 +16,9 @@ from pgw.model.grouping import GroupingKey
 from pgw.store import codec, scripts
 from pgw.store.base import Changes, Copy, Feed, Write
 from pgw.store.keys import Keys
-from pgw.store.link import Argument, Call, Link, Reply, make_pool
-from pgw.store.writer import Part, Writer
+from pgw.store.link import Argument, Call, Link, Reply
+from pgw.store.primary import read_url
+from pgw.store.writer import UNCONFIRMED, Confirmation, Part, Writer
 
 log = logging.getLogger(__name__)
 
@@ -33,18 +34,23 @@ GROUPS_AT_ONCE = 64
 class RedisStore:
     """Groups in one Redis, or one that several replicas share."""
 
-    def __init__(self, url: str, *, prefix: str, timeout: float) -> None:
+    def __init__(self, url: str, *, prefix: str, timeout: float, confirmation: Confirmation = UNCONFIRMED) -> None:
         """Make a store; nothing is connected yet.
 
         Args:
-            url: where Redis is (redis://, rediss://, unix://).
+            url: where Redis is, see primary.py.
             prefix: what the names of all keys start with.
             timeout: seconds after which Redis counts as away, connecting included.
+            confirmation: by how many replicas of Redis a write has to be confirmed.
+
+        Raises:
+            ValueError: the URL is of no known form.
         """
-        pool = make_pool(url)
         self._keys = Keys(prefix)
-        self._reader = Link(pool, timeout)
-        self._writer = Writer(Link(pool, timeout), self._batch)
+        self._primary = read_url(url, slot_of=self._keys.changes, timeout=timeout)
+        self._reader = Link(self._primary, timeout)
+        self._writing = Link(self._primary, timeout + confirmation.seconds)
+        self._writer = Writer(self._writing, self._batch, confirmation)
         self._push, self._fail, self._delete = map(scripts.load, ("push", "fail", "delete"))
         self._changes, self._groups, self._copies = map(scripts.load, ("changes", "groups", "copies"))
         self._count, self._wipe = map(scripts.load, ("count", "wipe"))
@@ -124,7 +130,7 @@ class RedisStore:
         words: list[Argument] = [len(expired), *expired]
         for field, amount in amounts.items():
             words += (field, repr(amount))
-        await self._writer.write(Call.of(self._count, (self._keys.telemetry,), words))
+        await self._writer.write(Call.of(self._count, (self._keys.telemetry,), words), matters=False)
 
     @property
     def waiting(self) -> int:
@@ -135,10 +141,20 @@ class RedisStore:
         """See Store.ping."""
         await self._reader.call(Call(("PING",)))
 
+    async def greet(self) -> None:
+        """See Store.greet."""
+        await self._read_changes(Feed(), "")
+
+    async def follow(self) -> None:
+        """See Store.follow."""
+        await self._reader.follow()
+        await self._writing.follow()
+
     async def close(self) -> None:
         """See Store.close."""
         await self._writer.close()
         await self._reader.close()
+        await self._primary.close()
 
     def _batch(self, parts: Sequence[Part]) -> Call:
         keys = self._keys

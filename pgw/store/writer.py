@@ -7,6 +7,9 @@ gathers, and goes out as soon as the answer is there. The order of arrival is th
 
 Neighbouring pushes travel in one call of one script, which applies each for itself. When Redis fails, all that
 waits fails with it: whoever waits has waited as long as those in flight.
+
+Where replicas of Redis have to confirm writes, one WAIT behind a batch asks for all of it; the next batch gathers
+meanwhile. A batch that is not confirmed fails as a whole, though it may be stored.
 """
 
 import asyncio
@@ -31,6 +34,16 @@ WAITING_BYTES = 64 << 20
 """Bytes that may wait, so that a flood of large pushes cannot take all memory; one push of any size may wait alone."""
 
 
+class Confirmation(NamedTuple):
+    """How many replicas of Redis have to have a write before it counts, and how many seconds they are given."""
+
+    replicas: int
+    seconds: float
+
+
+UNCONFIRMED = Confirmation(0, 0.0)
+
+
 class Part(NamedTuple):
     """One push, as its part of a batch."""
 
@@ -42,15 +55,19 @@ class Part(NamedTuple):
 class _Waiting(NamedTuple):
     write: Part | Call
     size: int
+    matters: bool
     reply: "asyncio.Future[Reply]"
 
 
 class Writer:
     """The one way from a worker into Redis."""
 
-    def __init__(self, link: Link, batch: Callable[[Sequence[Part]], Call]) -> None:
+    def __init__(
+        self, link: Link, batch: Callable[[Sequence[Part]], Call], confirmation: Confirmation = UNCONFIRMED
+    ) -> None:
         self._link = link
         self._batch = batch
+        self._confirmation = confirmation
         self._waiting: deque[_Waiting] = deque()
         self._waiting_bytes = 0
         self._sending: asyncio.Task[None] | None = None
@@ -60,8 +77,12 @@ class Writer:
         """How many writes wait for their turn."""
         return len(self._waiting)
 
-    async def write(self, write: Part | Call) -> Reply:
+    async def write(self, write: Part | Call, *, matters: bool = True) -> Reply:
         """Send a write when its turn comes and return its reply.
+
+        Args:
+            write: a push, or another call.
+            matters: whether replicas have to confirm it, where they have to confirm anything.
 
         Raises:
             StoreBusy: too much waits already.
@@ -71,7 +92,7 @@ class Writer:
         if len(self._waiting) >= WAITING_PUSHES or (self._waiting and self._waiting_bytes + size > WAITING_BYTES):
             raise StoreBusy(len(self._waiting))
         reply: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Waiting(write, size, reply))
+        self._waiting.append(_Waiting(write, size, matters, reply))
         self._waiting_bytes += size
         if self._sending is None:
             self._sending = asyncio.create_task(self._send_all())
@@ -104,17 +125,31 @@ class Writer:
         runs = [(kind, list(run)) for kind, run in groupby(batch, key=_is_part)]
         calls = [call for is_part, run in runs for call in self._calls(run, is_part=is_part)]
         try:
-            _answer(runs, iter(await self._link.call(*calls)))
+            matters = any(waiting.matters for waiting in batch)
+            _answer(runs, iter(await self._confirmed(calls) if matters else await self._link.call(*calls)))
         except StoreError as error:
-            self._fail(batch, str(error))
+            self._fail(batch, error)
         except Exception:
             log.exception("writes could not be sent")
-            self._fail(batch, "the write could not be sent")  # a bug, but nobody may be left waiting for ever
+            # A bug, but nobody may be left waiting for ever.
+            self._fail(batch, StoreUnavailable("the write could not be sent"))
 
-    def _fail(self, batch: Iterable[_Waiting], reason: str) -> None:
+    async def _confirmed(self, calls: Sequence[Call]) -> list[Reply]:
+        wanted, seconds = self._confirmation
+        if not wanted:
+            return await self._link.call(*calls)
+        *replies, confirmed = await self._link.call(*calls, Call(("WAIT", wanted, round(seconds * 1000))))
+        if confirmed < wanted:
+            raise StoreUnavailable(
+                f"only {confirmed} of {wanted} replicas of Redis confirmed the write within {seconds:g} seconds "
+                "(--redis.wait-replicas); it may be stored all the same"
+            )
+        return replies
+
+    def _fail(self, batch: Iterable[_Waiting], error: StoreError) -> None:
         for waiting in (*batch, *self._waiting):
             if not waiting.reply.done():
-                waiting.reply.set_exception(StoreUnavailable(reason))
+                waiting.reply.set_exception(type(error)(*error.args))  # one each: who raises it adds a traceback
         self._waiting.clear()
         self._waiting_bytes = 0
 

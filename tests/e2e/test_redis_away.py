@@ -12,9 +12,12 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from servers import wait_until
+from redis import Redis
+from servers import Program, pgw_command, wait_until
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from client import Answer
     from servers import RedisServer, Server, StartServer
 
@@ -189,6 +192,34 @@ def test_a_gateway_that_starts_before_redis_becomes_ready_when_it_is_there(
     own_redis.start()
     wait_until_served(server)
 
+    assert_recovered(server)
+
+
+@pytest.mark.parametrize("user", ["", ":wrong@", "nobody:secret@"])
+def test_a_gateway_that_redis_does_not_let_in_ends_at_once_with_a_sentence(
+    tmp_path: Path, own_redis: RedisServer, user: str
+) -> None:
+    own_redis.command("CONFIG", "SET", "requirepass", "secret")
+    url = own_redis.tcp_url.replace("://", f"://{user}")
+    program = Program([*pgw_command(), f"--redis.url={url}", "--web.listen-address=127.0.0.1:0"], tmp_path)
+
+    program.start()
+
+    assert program.wait() == 2
+    [line] = program.log.splitlines()
+    assert "--redis.url" in line
+    assert "does not let pgw in" in line
+    assert "wrong" not in line
+    assert "secret" not in line
+
+
+def test_a_password_that_is_changed_later_is_told_and_recovers(server: Server, own_redis: RedisServer) -> None:
+    own_redis.command("CONFIG", "SET", "requirepass", "new")
+    with Redis(port=own_redis.port, password="new") as operator:
+        operator.client_kill_filter(_type="normal")
+        assert_all_away(server)
+        operator.config_set("requirepass", "")
+    wait_until_served(server)
     assert_recovered(server)
 
 

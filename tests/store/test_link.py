@@ -14,7 +14,8 @@ from servers import RedisServer, wait_until
 
 from pgw.errors import StoreUnavailable
 from pgw.store.base import Feed
-from pgw.store.link import Call, Link, make_pool
+from pgw.store.link import Call, Link
+from pgw.store.primary import read_url
 from pgw.store.redis_store import RedisStore
 from pgw.store.scripts import Script
 
@@ -26,7 +27,7 @@ PATIENCE = 5.0
 
 @asynccontextmanager
 async def linked(url: str, *, time_limit: float = TIMEOUT) -> AsyncIterator[Link]:
-    link = Link(make_pool(url), time_limit)
+    link = Link(read_url(url, slot_of="words", timeout=time_limit), time_limit)
     try:
         yield link
     finally:
@@ -61,7 +62,7 @@ async def test_redis_is_reached_by_socket_and_by_port(redis_server: RedisServer)
 
 def test_a_url_of_no_known_form_is_a_value_error() -> None:
     with pytest.raises(ValueError, match="URL"):
-        make_pool("http://127.0.0.1:6379")
+        read_url("http://127.0.0.1:6379", slot_of="words", timeout=TIMEOUT)
 
 
 # Scripts.
@@ -243,6 +244,7 @@ async def test_replies_behind_a_refusal_are_not_taken_for_others(own_redis: Redi
         await link.call(echo("connected"))
         own_redis.command("REPLICAOF", "127.0.0.1", "1")
         await unavailable(lambda: link.call(Call(("SET", "a", "1")), echo("late"), echo("later")), "read only")
+        own_redis.command("REPLICAOF", "NO", "ONE")
         assert await link.call(echo("next")) == [b"next"]
 
 

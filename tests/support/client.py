@@ -93,6 +93,8 @@ class Client:
 
 
 def group_path(labels: Sequence[tuple[str, str]]) -> str:
-    """The path of a group behind `/metrics/`, all values in base64."""
+    """The path of a group behind `/metrics/`, all values in base64, where `=` is the empty one."""
     parts = sorted(labels, key=lambda label: label[0] != "job")
-    return "/".join(f"{name}@base64/{base64.urlsafe_b64encode(value.encode()).decode()}" for name, value in parts)
+    return "/".join(
+        f"{name}@base64/{base64.urlsafe_b64encode(value.encode()).decode() or '='}" for name, value in parts
+    )
