@@ -10,15 +10,24 @@ PGW_COMMAND names another build to test, for example an installed one: PGW_COMMA
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from client import HOST
-from servers import Program, RedisServer, Server, pgw_command, program_path, stop_all, unused_port, with_flags
+from servers import (
+    Program,
+    RedisServer,
+    Server,
+    pgw_command,
+    program_path,
+    running_redis,
+    stop_all,
+    unused_port,
+    with_flags,
+)
+from topology import running_topology
 
 from pgw.formats.text_reader import TextReader
 from pgw.formats.text_writer import write_head, write_samples
@@ -28,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from servers import StartServer
+    from topology import Topology
 
     from pgw.model.family import Exposition
 
@@ -35,7 +45,7 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="session")
 def redis_process() -> Iterator[RedisServer]:
     """One Redis for all tests; ask for `redis_server` instead, which is empty."""
-    with _redis() as server:
+    with running_redis() as server:
         yield server
 
 
@@ -49,21 +59,8 @@ def redis_server(redis_process: RedisServer) -> RedisServer:
 @pytest.fixture
 def own_redis() -> Iterator[RedisServer]:
     """A real Redis of the test's own, which it may stop, pause and kill; it keeps its data in an append-only file."""
-    with _redis("--appendonly", "yes") as server:
+    with running_redis("--appendonly", "yes") as server:
         yield server
-
-
-@contextmanager
-def _redis(*options: str) -> Iterator[RedisServer]:
-    # Not tmp_path: the path of a unix socket may have 107 bytes at most.
-    directory = Path(tempfile.mkdtemp(prefix="pgw-redis-"))
-    server = RedisServer(directory, *options)
-    try:
-        server.start()
-        yield server
-    finally:
-        server.program.kill_session()
-        shutil.rmtree(directory)
 
 
 @pytest.fixture
@@ -155,3 +152,10 @@ def scraped() -> Callable[[Exposition], str]:
         )
 
     return write
+
+
+@pytest.fixture
+def topology() -> Iterator[Topology]:
+    """The topology of compose/, a worker each: Redis, three replicas and the balancer, all of the test's own."""
+    with running_topology() as running:
+        yield running

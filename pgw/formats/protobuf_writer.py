@@ -29,7 +29,7 @@ _ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n", "\r": r"\r", "\t
 def write_delimited(message: pb.MetricFamily) -> bytes:
     """Write a message with its length in front."""
     encoded = message.SerializeToString()
-    return _varint(len(encoded)) + encoded
+    return varint(len(encoded)) + encoded
 
 
 def write_lines(message: pb.MetricFamily) -> bytes:
@@ -50,7 +50,8 @@ WRITERS: Mapping[Kind, Callable[[pb.MetricFamily], bytes]] = {
 """How a family is written in each of the protobuf formats; a page is all of them in a row."""
 
 
-def _varint(value: int) -> bytes:
+def varint(value: int) -> bytes:
+    """Write a length as protobuf does: seven bits a byte, the lowest first."""
     encoded = bytearray()
     while value >= _MORE:
         encoded.append(value & (_MORE - 1) | _MORE)

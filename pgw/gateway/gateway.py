@@ -6,11 +6,12 @@ Never: knows about HTTP, or how groups are stored.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from itertools import islice
 
 from pgw.errors import InconsistentPush, StoreConflict, StoreUnavailable, TooManyFamilies
 from pgw.formats.escaping import Scheme
 from pgw.formats.text_writer import write_samples
-from pgw.gateway.mirror import SLICE_GROUPS, Mirror
+from pgw.gateway.mirror import SLICE_GROUPS, Mirror, Snapshot
 from pgw.gateway.push_times import NAMES as PUSH_TIMES
 from pgw.gateway.push_times import with_push_times
 from pgw.model import consistency
@@ -81,15 +82,15 @@ class Gateway:
         """GET: all groups, with every push that was answered before, in the text format; see Mirror.page."""
         return await self._mirror.page(compressed=compressed, scheme=scheme)
 
-    async def families(self) -> list[list[Fragment]]:
+    async def families(self) -> list[Snapshot]:
         """GET, for formats other than text: all families, each as the fragments of its groups."""
         return await self._mirror.families()
 
     async def groups(self) -> AsyncIterator[list[Group]]:
         """All groups, sorted by name, a slice at a time; the push times are among their fragments."""
-        names = await self._store.names()
-        for start in range(0, len(names), SLICE_GROUPS):
-            found = await self._store.groups(names[start : start + SLICE_GROUPS])
+        names = await self._mirror.names()
+        while part := list(islice(names, SLICE_GROUPS)):
+            found = await self._store.groups(part)
             yield [with_push_times(group) for group in found if group is not None]
 
     async def ready(self) -> None:

@@ -1,20 +1,36 @@
 """One connection, as gunicorn's asgi worker speaks HTTP/1 on it, corrected where that differs from the standard.
 
 In: what gunicorn's parser reports.
-Out: `100 Continue` when a body is wanted; 400 for what is no request, written as Go writes it.
+Out: `100 Continue` when a body is wanted; 400 for what is no request, written as Go writes it; 408 and the end for a
+client that takes too long.
 Never: changes an answer of the app.
 Follows: RFC 9110 section 10.1.1 (Expect), RFC 9112 section 3.2 (Host); seen with gunicorn 26.2 and gunicorn_h1c 0.6.9,
-which takes note of `Expect` and does nothing about it.
+which takes note of `Expect` and does nothing about it, and whose `keepalive` ends nothing: its timer is cancelled as
+soon as it is set, and before the first request there is none.
 """
 
+import math
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NamedTuple
 
 from gunicorn.asgi.protocol import ASGIProtocol, BodyReceiver
 
 from pgw.server.pipeline import Pipeline
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+SLOW_SECONDS = 300.0
+"""For a body to be here, and for a client to take any part of its answer: 64 MiB, the largest push, come in over a line
+of 2 Mbit/s; and nobody waits longer for a scrape, whose values go stale by then."""
+
+
+class Wait(NamedTuple):
+    """What a connection waits for; unless something comes about, it is another one or the same."""
+
+    seconds: float
+    """How long it may wait."""
+    request: int
+    unsent: int
 
 
 class Body(BodyReceiver):  # type: ignore[misc]  # gunicorn has no types
@@ -41,11 +57,74 @@ class Body(BodyReceiver):  # type: ignore[misc]  # gunicorn has no types
 
 
 class Protocol(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
-    """A connection."""
+    """A connection. The worker has all of them in `connections`, and looks at each now and then."""
+
+    _wait: Wait | None = None
+    _waits_since = 0.0
+
+    def connection_made(self, transport: Any) -> None:  # noqa: ANN401  uvloop's
+        """Begin."""
+        self.worker.connections.add(self)
+        super().connection_made(transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End."""
+        self.worker.connections.discard(self)
+        super().connection_lost(exc)
+        if self._task is not None:
+            self._task.add_done_callback(self._forget_parser)
+
+    def _forget_parser(self, _task: object) -> None:
+        """Let go of the parser, which holds on to this connection: the garbage collector cannot see that, as it is
+        written in C without its help, and every connection would cost 10 KB for ever.
+        """
+        self._callback_parser = None
+
+    def _feed_callback_parser(self, data: bytes) -> bool:
+        """Feed what was held for later too, if there is anybody left to answer."""
+        return self._callback_parser is not None and super()._feed_callback_parser(data)
+
+    def end_if_late(self, now: float) -> None:
+        """End the connection if its client has taken too long; seconds by the clock of the loop."""
+        wait = self._waits_for()
+        if wait != self._wait:
+            self._wait, self._waits_since = wait, now
+        elif now - self._waits_since >= wait.seconds:
+            self._end(wait)
+
+    def end_if_idle(self) -> None:
+        """End the connection if it waits for a request."""
+        if self._current_request is None:
+            self._close_transport()
+            self._task.cancel()  # it would wait for a request that cannot come
+
+    def _waits_for(self) -> Wait:
+        unsent = self.transport.get_write_buffer_size()
+        if unsent or self._closed:
+            return Wait(SLOW_SECONDS, self.req_count, unsent)
+        if self._current_request is None:
+            return Wait(self.cfg.keepalive, self.req_count, 0)  # for the head of a request, the first or the next
+        return Wait(math.inf if self._callback_parser.is_complete else SLOW_SECONDS, self.req_count, 0)
+
+    def _end(self, wait: Wait) -> None:
+        if wait.unsent or self._closed:
+            self.transport.abort()  # a close would wait for the client to take what is left
+            return
+        if self._current_request is not None:
+            self._send_error_response(
+                HTTPStatus.REQUEST_TIMEOUT, f"the body is not here after {SLOW_SECONDS:g} seconds"
+            )
+        self._close_transport()
 
     def send_now(self, data: bytes) -> None:
         """Send bytes ahead of the answer."""
         self._safe_write(data)
+
+    def _send_response_start(self, status: int, headers: Any, request: Any) -> None:  # noqa: ANN401  gunicorn's
+        """Say that the connection ends with this answer, where it does because the worker stops."""
+        if not self.worker.alive:
+            headers = [*headers, (b"connection", b"close")]
+        super()._send_response_start(status, headers, request)
 
     def _setup_callback_parser(self) -> None:
         super()._setup_callback_parser()

@@ -16,6 +16,8 @@ from typing import Any
 from pgw.errors import StartError
 from pgw.settings import split_address
 
+FIRST_HANDED_OVER = 3
+"""The first descriptor that systemd hands over; more follow it without a gap."""
 BIND_SECONDS = 3.0
 """For a taken port to become free: the workers of a killed master notice within a second and then stop."""
 
@@ -35,9 +37,43 @@ def bind(addresses: Iterable[str], environ: Mapping[str, str]) -> list[str]:
 
 
 def handed_over(environ: Mapping[str, str]) -> int:
-    """How many sockets systemd has handed over to this very process."""
-    count = environ.get("LISTEN_FDS", "")
-    return int(count) if environ.get("LISTEN_PID") == str(os.getpid()) and count.isdecimal() else 0
+    """How many sockets systemd has handed over to this very process.
+
+    Raises:
+        StartError: naming the descriptor that cannot be listened on.
+    """
+    text = environ.get("LISTEN_FDS", "")
+    count = int(text) if environ.get("LISTEN_PID") == str(os.getpid()) and text.isdecimal() else 0
+    for descriptor in range(FIRST_HANDED_OVER, FIRST_HANDED_OVER + count):
+        fault = _fault(descriptor)
+        if fault:
+            raise StartError(
+                f"systemd has handed over descriptor {descriptor} (LISTEN_FDS={text}), {fault}: "
+                "give the .socket unit ListenStream= and Accept=no"
+            )
+    return count
+
+
+def _fault(descriptor: int) -> str:
+    """What keeps a descriptor from being listened on; empty if nothing does."""
+    try:
+        found = socket.socket(fileno=descriptor)
+    except OSError as error:
+        return f"which is no socket ({error.strerror})"
+    try:
+        if found.type != socket.SOCK_STREAM:
+            return f"which is not a stream but of type {socket.SocketKind(found.type).name}"
+        return "which is a connection" if _is_connected(found) else ""
+    finally:
+        found.detach()
+
+
+def _is_connected(found: socket.socket) -> bool:
+    try:
+        found.getpeername()
+    except OSError:
+        return False
+    return True
 
 
 def _bind(address: str) -> socket.socket:

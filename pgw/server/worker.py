@@ -1,4 +1,4 @@
-"""The worker: gunicorn's asgi worker, corrected in five places (seen with gunicorn 26.2 and gunicorn_h1c 0.6.9).
+"""The worker: gunicorn's asgi worker, corrected in seven places (seen with gunicorn 26.2 and gunicorn_h1c 0.6.9).
 
 In: listening sockets and the app, from gunicorn's master.
 Out: a process that serves.
@@ -6,9 +6,11 @@ Never: serves in the clear what should be encrypted.
 """
 
 import asyncio
-import inspect
+import logging
+import resource
 import signal
 import ssl
+from contextlib import suppress
 from typing import Any
 
 from gunicorn import sock
@@ -19,10 +21,25 @@ from pgw.server.pipeline import Pipeline
 from pgw.server.protocol import Protocol
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
+LOOK_SECONDS = 5.0
+"""How often all connections are looked at, at a few microseconds each."""
+
+MOST_FILES = 1 << 16
+"""At some 10 KB for an idle connection this is more than half a gigabyte."""
+LINGER_SECONDS = 1.0
+"""For requests that are on their way on connections that seem idle; more than the longest way round the earth."""
+LINGER_STEPS = 20
+"""How often to look whether all connections have ended before that."""
+
+log = logging.getLogger(__name__)
 
 
 class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
     """A worker process."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401  gunicorn's
+        super().__init__(*args, **options)
+        self.connections: set[Protocol] = set()
 
     def init_process(self) -> None:
         """Answer malformed requests with 400, and speak our Protocol.
@@ -35,12 +52,25 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
         ASGIProtocol._h1c_invalid_chunk_extension = ValueError  # noqa: SLF001
         ASGIProtocol._h1c_protocol_class = Pipeline  # noqa: SLF001
         gasgi.ASGIProtocol = Protocol
+        _allow_many_files()
         super().init_process()
 
     async def _serve(self) -> None:
-        """Take the signals that were kept back since the fork (extend_main_loop): uvloop sees none before this."""
+        """Take the signals that were kept back since the fork (extend_main_loop): uvloop sees none before this.
+
+        And end connections whose clients take too long, for which gunicorn has but one limit, see Protocol.
+        """
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
+        watching = asyncio.create_task(self._watch())
         await super()._serve()
+        watching.cancel()
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            now = self.loop.time()
+            for connection in list(self.connections):
+                connection.end_if_late(now)
 
     def _get_ssl_context(self) -> ssl.SSLContext | None:
         """What to encrypt with. gunicorn would go on without where that fails."""
@@ -48,24 +78,50 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
         return context
 
     async def _shutdown(self) -> None:
-        """Let idle connections go.
+        """Stop without failing anybody who asks in time.
 
-        gunicorn counts them as requests under way and waits for them until the graceful timeout; every Prometheus
-        that scrapes us keeps one.
+        Connections that wait to be accepted are lost with the socket when the last worker closes it: take them first.
+        Idle ones gunicorn counts as requests under way, and waits for them until the graceful timeout, though every
+        Prometheus that scrapes us keeps one. They are ended, but not at once: a request may be on its way, and its
+        answer tells the client that the connection ends.
         """
-        for task in asyncio.all_tasks(self.loop):
-            if _serves_idle_connection(task):
-                task.cancel()  # the task then closes its connection, as after any request
+        taken = self._take_waiting()
+        for server in self.servers:
+            server.close()
+        await self._linger()
+        for connection in list(self.connections):
+            connection.end_if_idle()
         await super()._shutdown()
+        log.debug("%d connections were taken at the last moment", len(taken))
+
+    def _take_waiting(self) -> list[asyncio.Task[Any]]:
+        """Accept all connections that wait; only what comes between this and the closing of the socket is lost."""
+        context = self._get_ssl_context()
+        taken = []
+        for listener in self.sockets:
+            with suppress(BlockingIOError):
+                while True:
+                    connection, _ = listener.sock.accept()
+                    begin = self.loop.connect_accepted_socket(lambda: Protocol(self), connection, ssl=context)
+                    taken.append(self.loop.create_task(begin))
+        return taken
+
+    async def _linger(self) -> None:
+        """Let those who use a connection be told that it ends; one step at least, in which new ones can begin."""
+        for _ in range(LINGER_STEPS):
+            if self._quick_shutdown:
+                return
+            await asyncio.sleep(LINGER_SECONDS / LINGER_STEPS)
+            if not self.connections:
+                return
 
 
-def _serves_idle_connection(task: asyncio.Task[Any]) -> bool:
-    """Tell whether a task belongs to a connection that waits for a request.
+def _allow_many_files() -> None:
+    """Let this process open as many files, connections among them, as it may allow itself.
 
-    A task that has not begun yet must not be cancelled: it would end without closing its connection.
+    The customary 1024 are for programs that use select; a thousand clients that do nothing would keep out all others.
     """
-    coroutine = task.get_coro()
-    if not inspect.iscoroutine(coroutine) or inspect.getcoroutinestate(coroutine) == inspect.CORO_CREATED:
-        return False
-    connection = inspect.getcoroutinelocals(coroutine).get("self")
-    return isinstance(connection, ASGIProtocol) and connection._current_request is None  # noqa: SLF001
+    own, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_FILES if most == resource.RLIM_INFINITY else min(most, MOST_FILES)
+    if own != resource.RLIM_INFINITY and own < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))

@@ -11,6 +11,7 @@ more on a new one: our calls may be repeated (but for the counters, see lua/coun
 """
 
 import asyncio
+import contextlib
 import logging
 import re
 from collections.abc import Iterable, Sequence
@@ -45,9 +46,9 @@ PRIMARY = b"master"
 
 _SCRIPT_PLACE = re.compile(
     r"^Error running script \(call to \w+\): @user_script:\s*\d+: (?:@user_script: \d+: )?"
-    r"|\s*script: \w+, on @user_script:\d+\.$"
+    r"|\s*script: (?:\w+, )?on @user_script:\d+\.$"
 )
-"""How Redis 6 and Redis 7 say where in a script an error came up."""
+"""How Redis 6, Redis 7 and Valkey say where in a script an error came up."""
 
 
 class Call(NamedTuple):
@@ -114,8 +115,12 @@ class Link:
             raise self._unavailable(error) from error
 
     async def close(self) -> None:
-        """Let go of the connection."""
-        await self._drop()
+        """Let go of the connection, and wait until it is closed: TLS says goodbye."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(TimeoutError, RedisError, OSError):
+                async with asyncio.timeout(self._timeout):
+                    await connection.disconnect()
 
     async def _call_or_drop(self, calls: Sequence[Call]) -> list[Reply]:
         try:
@@ -214,8 +219,8 @@ def _is_elsewhere(error: ResponseError) -> bool:
 
 
 def _is_forbidden(error: Exception) -> bool:
-    """Whether our user lacks a right; Redis 6 and 7 each say it in their own way where a script meets it."""
-    words = ("-NOPERM", "The user executing the script")
+    """Whether our user lacks a right; Redis 6, 7 and Valkey each say it in their own way where a script meets it."""
+    words = ("-NOPERM", "The user executing the script", "ACL failure")
     return isinstance(error, NoPermissionError) or any(word in str(error) for word in words)
 
 

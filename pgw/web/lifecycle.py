@@ -3,7 +3,9 @@
 In: PUT or POST.
 Out: a goodbye; then the server finishes what it has begun and ends.
 Never: stops anything unless --web.enable-lifecycle was given.
-Follows: main.go of the original: bodies without a newline, and no route prefix.
+Follows: main.go of the original: bodies without a newline.
+
+NOTE(pushgateway): the original explains itself at GET /-/quit whatever the route prefix is; here all is behind it.
 """
 
 from collections.abc import Callable

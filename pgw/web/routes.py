@@ -38,7 +38,7 @@ def make_app(
         site.at("/-/healthy"): Healthy(),
         site.at("/-/ready"): Ready(gateway),
         site.at("/-/metrics"): Processes(metrics.exposition),
-        "/-/quit": Quit(site.quit),
+        site.at("/-/quit"): Quit(site.quit),
     }
     api_pages: dict[str, object] = {
         site.at("/api/v1/metrics"): api.Metrics(gateway),
@@ -49,7 +49,8 @@ def make_app(
     for path, page in (pages | api_pages).items():
         app.add_route(path, page)
     # Of sinks that match, the one that was added last is asked.
-    app.add_sink(Elsewhere([*pages, site.at("/metrics/job/")]))
+    methods = dict.fromkeys(pages, ("GET", "HEAD")) | {site.at("/-/quit"): ("GET", "POST", "PUT")}
+    app.add_sink(Elsewhere({**methods, site.at("/metrics/job/"): ("DELETE", "POST", "PUT")}))
     app.add_sink(api.elsewhere, re.escape(site.at("/api/v1/")))
     app.add_sink(pushes, re.escape(site.prefix) + PATH)
     return app

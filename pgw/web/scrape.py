@@ -9,19 +9,23 @@ Follows: section 1.2 of the behaviour page.
 import asyncio
 import time
 import zlib
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from itertools import chain
 
 import falcon.asgi
 
-from pgw.formats.escaping import escape_message
+from pgw.formats import metrics_pb2 as pb
+from pgw.formats.escaping import Scheme, escape_message
 from pgw.formats.messages import to_message
 from pgw.formats.negotiation import GZIP, Format, Kind, choose_encoding, choose_format
-from pgw.formats.protobuf_writer import WRITERS
+from pgw.formats.protobuf_writer import WRITERS, varint
 from pgw.gateway.gateway import Gateway
 from pgw.model.group import Fragment
 from pgw.view.deflate import LEVEL
 from pgw.web.resource import Page
 
+SLICE = 16 << 10
+"""Bytes of sample lines of which a message is made at once: some 200 samples, a few milliseconds of a thread."""
 _GZIP_FORM = zlib.MAX_WBITS | 16
 
 
@@ -62,17 +66,67 @@ async def _each(chunks: Iterable[bytes]) -> AsyncIterator[bytes]:
         yield chunk
 
 
-async def _written(families: list[list[Fragment]], wanted: Format) -> AsyncIterator[bytes]:
-    """Write family by family, each in a thread: one of a large store has many thousand metrics."""
-    for family in families:
-        yield await asyncio.to_thread(_write_family, family, wanted)
+async def _written(families: Iterable[Iterable[Fragment]], wanted: Format) -> AsyncIterator[bytes]:
+    """Write the families, each part in a thread; not at once, for one of a large store has a million metrics."""
+    parts = chain.from_iterable(_parts(family, wanted) for family in families)
+    while (part := await asyncio.to_thread(next, parts, None)) is not None:
+        if part:
+            yield part
 
 
-def _write_family(fragments: list[Fragment], wanted: Format) -> bytes:
+def _parts(family: Iterable[Fragment], wanted: Format) -> Iterator[bytes]:
+    """Write one family in parts; an empty one says no more than that some work was done."""
+    messages = _messages(family, wanted.escaping)
+    if wanted.kind is Kind.DELIMITED:
+        yield from _delimited(messages)
+        return
+    for number, message in enumerate(messages):
+        text = WRITERS[wanted.kind](message).removesuffix(b"\n")
+        yield b" " + text if number and wanted.kind is Kind.COMPACT_TEXT else text
+    yield b"\n"
+
+
+def _delimited(messages: Iterable[pb.MetricFamily]) -> Iterator[bytes]:
+    """Write messages as one, with its length in front; until that is known they wait in little room."""
+    length, packed = 0, []
+    for message in messages:
+        encoded = message.SerializeToString()
+        length += len(encoded)
+        packed.append(zlib.compress(encoded, LEVEL))
+        yield b""
+    yield varint(length)
+    yield from map(zlib.decompress, packed)
+
+
+def _messages(family: Iterable[Fragment], scheme: Scheme) -> Iterator[pb.MetricFamily]:
+    """Make the message of a family in slices: put together they are it, and so are their encodings in a row."""
+    for number, fragments in enumerate(_slices(family)):
+        message = escape_message(_message(fragments), scheme)
+        for field in ("name", "help", "type") if number else ():
+            message.ClearField(field)
+        yield message
+
+
+def _slices(family: Iterable[Fragment]) -> Iterator[list[Fragment]]:
+    gathered: list[Fragment] = []
+    size = 0
+    for fragment in family:
+        gathered.append(fragment)
+        size += len(fragment.text)
+        if size >= SLICE:
+            yield gathered
+            gathered, size = [], 0
+    if gathered:
+        yield gathered
+
+
+def _message(fragments: Sequence[Fragment]) -> pb.MetricFamily:
+    if not any(fragment.details for fragment in fragments):  # then their lines can be read as those of one
+        fragments = [fragments[0]._replace(text=b"".join(fragment.text for fragment in fragments))]
     first, *others = map(to_message, fragments)
     for other in others:
         first.metric.extend(other.metric)
-    return WRITERS[wanted.kind](escape_message(first, wanted.escaping))
+    return first
 
 
 async def _gzipped(parts: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import signal
 from contextlib import asynccontextmanager, suppress
@@ -10,9 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from certificates import Authority
 from primaries import SERVICE, Cluster, Watched, clustered, plain, role, watched
 from pushes import JOB, KEYS, OTHER, PREFIX, TIMEOUT, family, opened, read, write
-from servers import wait_until
+from servers import Program, program_path, unused_port, wait_until
 
 from pgw.errors import StoreError, StoreRefused, StoreUnavailable
 from pgw.store.base import Feed
@@ -267,6 +269,57 @@ async def test_a_node_that_is_killed_is_replaced_by_its_replica(cluster: Cluster
 def test_a_url_that_cannot_be_used_says_why(url: str, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         read_url(url, slot_of="{a}", timeout=1)
+
+
+# TLS.
+
+
+@pytest.fixture(scope="module")
+def encrypted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Authority]]:
+    """The URL of a Redis that speaks TLS only and wants to see a certificate, without the words behind the `?`."""
+    authority = Authority(tmp_path_factory.mktemp("certificates"))
+    own, port = authority.issue("redis", "IP:127.0.0.1"), unused_port()
+    files = (
+        "--tls-cert-file",
+        str(own.cert),
+        "--tls-key-file",
+        str(own.key),
+        "--tls-ca-cert-file",
+        str(authority.cert),
+    )
+    options = ("--bind", "127.0.0.1", "--port", "0", "--tls-port", str(port), "--save", "", *files)
+    program = Program((program_path("redis-server", "redis-server"), *options), tmp_path_factory.mktemp("redis"))
+    program.start()
+    try:
+        wait_until(lambda: "Ready to accept" in program.log or not program.is_running, "Redis is ready")
+        if "Bad directive" in program.log and os.environ.get("CI") != "true":
+            pytest.skip("this redis-server was built without TLS; Debian's was built with it")
+        yield f"rediss://127.0.0.1:{port}", authority
+    finally:
+        program.kill_session()
+
+
+async def test_redis_is_reached_over_tls_with_a_certificate_of_ours(encrypted: tuple[str, Authority]) -> None:
+    url, authority = encrypted
+    own = authority.issue("pgw", "DNS:pgw")
+    words = f"ssl_ca_certs={authority.cert}&ssl_certfile={own.cert}&ssl_keyfile={own.key}"
+    async with opened(f"{url}?{words}") as store:
+        await store.push(write(JOB, family("a")))
+        assert await store.names() == [JOB.name]
+
+
+async def test_a_server_that_is_not_who_it_should_be_and_one_that_does_not_know_us_are_unavailable(
+    encrypted: tuple[str, Authority], tmp_path: Path
+) -> None:
+    url, authority = encrypted
+    own, stranger = authority.issue("pgw", "DNS:pgw"), Authority(tmp_path, "stranger")
+    for words in (
+        f"ssl_ca_certs={stranger.cert}&ssl_certfile={own.cert}&ssl_keyfile={own.key}",
+        f"ssl_ca_certs={authority.cert}",
+    ):
+        async with opened(f"{url}?{words}") as store:
+            with pytest.raises(StoreUnavailable, match=r"cannot be (reached|used)"):
+                await store.names()
 
 
 # Users.

@@ -37,17 +37,16 @@ HISTOGRAM, SUMMARY, COUNTER, GAUGE = Type.HISTOGRAM, Type.SUMMARY, Type.COUNTER,
 TWIN = group(job="j", instance="")
 
 
-@pytest.fixture(params=["redis", "fakeredis"])
-async def store(request: pytest.FixtureRequest) -> AsyncIterator[RedisStore]:
+@pytest.fixture(params=["server", "fakeredis"])
+async def store(request: pytest.FixtureRequest, redis_server: RedisServer) -> AsyncIterator[RedisStore]:
     if request.param == "fakeredis":
         async with opened_fake() as fake:
             yield fake
         return
-    server: RedisServer = request.getfixturevalue("redis_server")
-    async with opened(server.url) as real:
+    async with opened(redis_server.url) as real:
         yield real
         known = {KEYS.group(name) for name in await real.names()}
-    connection = client(server.url)
+    connection = client(redis_server.url)
     assert all_keys(connection) <= PERMANENT | known, "a key that is neither permanent nor that of a group"
     connection.close()
 

@@ -14,8 +14,9 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -200,12 +201,12 @@ def stop_all(servers: Sequence[Server]) -> None:
 class RedisServer:
     """A real Redis, on a unix socket and a port of loopback, that can be stopped and started again."""
 
-    def __init__(self, directory: Path, *options: str) -> None:
+    def __init__(self, directory: Path, *options: str, binary: str | None = None) -> None:
         self.port = unused_port()
         self.socket = directory / "redis.sock"
         self.url = f"unix://{self.socket}"
         self.tcp_url = f"redis://{HOST}:{self.port}"
-        binary = program_path("redis-server", "redis-server (or valkey with its redis-server link)")
+        binary = binary or program_path("redis-server", "redis-server (or valkey with its redis-server link)")
         command = (binary, "--bind", HOST, "--port", str(self.port), "--unixsocket", str(self.socket), "--save", "")
         self.program = Program([*command, *options], directory)
 
@@ -221,6 +222,20 @@ class RedisServer:
             with connection.makefile("rb") as reader:
                 return reader.readline().rstrip(b"\r\n")
         return b""
+
+
+@contextmanager
+def running_redis(*options: str, binary: str | None = None) -> Iterator[RedisServer]:
+    """A Redis, as long as the context lasts."""
+    # Not tmp_path: the path of a unix socket may have 107 bytes at most.
+    directory = Path(tempfile.mkdtemp(prefix="pgw-redis-"))
+    server = RedisServer(directory, *options, binary=binary)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.program.kill_session()
+        shutil.rmtree(directory)
 
 
 class StartServer(Protocol):

@@ -8,6 +8,7 @@ import gzip
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from typing import Any
 
 import falcon.asgi
@@ -144,7 +145,8 @@ BODIES = [
         "pushed metrics are invalid or inconsistent with existing metrics: pushed metrics must not have timestamps",
     ),
     (b"", {"Content-Encoding": "gzip"}, "EOF"),
-    (b"a 1\n", {"Content-Encoding": "GZip"}, "gzip: invalid header"),
+    (b"a_metric 1\n", {"Content-Encoding": "GZip"}, "gzip: invalid header"),
+    (b"a 1\n", {"Content-Encoding": "gzip"}, "unexpected EOF"),
     (gzip.compress(b"a 1\n")[:-1], {"Content-Encoding": " gzip "}, "unexpected EOF"),
 ]
 
@@ -283,7 +285,7 @@ REDIRECTS = [
     ("PUT", "/metrics/job/x/../y", 307, "/metrics/job/y"),
     ("DELETE", "/./metrics/job/x", 307, "/metrics/job/x"),
     ("GET", "/metrics/", 301, "/metrics"),
-    ("POST", "/metrics/", 307, "/metrics"),
+    ("PUT", "/-/quit/", 307, "/-/quit"),
     ("GET", "/METRICS", 301, "/metrics"),
     ("POST", "/Metrics/Job/x", 307, "/metrics/job/x"),
 ]
@@ -295,9 +297,18 @@ async def test_an_unclean_path_is_redirected_with_its_query(
 ) -> None:
     for query in ("", "?a=1&b=2"):
         result = await client.simulate_request(method, path + query, body="a 1\n")
-        require_empty(result, status)
-        assert result.headers["Location"] == location + query
+        assert (result.status_code, result.headers["Location"]) == (status, location + query)
+        link = f'<a href="{location}{query.replace("&", "&amp;")}">{HTTPStatus(status).phrase}</a>.\n\n'
+        assert result.text == (link if method == "GET" else "")
     assert await lines(client) == []
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("POST", "/metrics/"), ("OPTIONS", "/METRICS"), ("DELETE", "/-/ready/"), ("GET", "/Metrics/job/x")],
+)
+async def test_no_method_is_redirected_to_where_it_is_not_known(client: Client, method: str, path: str) -> None:
+    assert (await client.simulate_request(method, path)).status_code == 404
 
 
 async def test_slashes_at_the_start_lead_to_the_page_at_once(client: Client) -> None:
@@ -371,7 +382,7 @@ async def administered(url: str, leave: Callable[[], None]) -> AsyncIterator[Cli
     await store.close()
 
 
-async def test_everything_but_the_way_out_is_below_the_prefix(redis_server: RedisServer) -> None:
+async def test_everything_is_below_the_prefix_and_so_is_the_way_out(redis_server: RedisServer) -> None:
     left: list[str] = []
     async with administered(redis_server.url, lambda: left.append("left")) as client:
         require_empty(await client.simulate_post("/x/metrics/job/j", body="a 1\n"), 200)
@@ -381,9 +392,10 @@ async def test_everything_but_the_way_out_is_below_the_prefix(redis_server: Redi
         require_empty(await client.simulate_put("/x/api/v1/admin/wipe"), 202)
         assert (await client.simulate_options("/x/api/v1/admin/wipe")).headers["Access-Control-Allow-Origin"] == "*"
         assert "job=" not in (await client.simulate_get("/x/scrape")).text
+        assert (await client.simulate_put("/-/quit")).status_code == 404
         assert left == []
         for number, leave in enumerate((client.simulate_put, client.simulate_post), 1):
-            result = await leave("/-/quit")
+            result = await leave("/x/-/quit")
             assert (result.status_code, result.text) == (200, "Requesting termination... Goodbye!")
             async with asyncio.timeout(5):
                 while len(left) < number:  # noqa: ASYNC110  it is called in a thread, once the answer is sent
@@ -427,6 +439,7 @@ KINDS: list[tuple[PgwError, int]] = [
     (errors.TooManyFamilies(3, 2), 400),
     (errors.BodyTooLarge(7), 413),
     (errors.StoreUnavailable("away"), 503),
+    (errors.StoreRefused("no rights"), 503),
     (errors.StoreConflict("job/j", 7), 503),
     (errors.StoreBusy(7), 503),
     (errors.CorruptGroup("job/j", "bad"), 503),
@@ -470,7 +483,7 @@ def test_every_error_that_a_request_can_meet_is_in_the_table() -> None:
     never = {errors.SettingError, errors.StartError}
     leaves = {each for each in vars(errors).values() if isinstance(each, type) and issubclass(each, PgwError)} - never
     bases = {base for each in leaves for base in each.__mro__[1:]}
-    assert leaves - bases == {type(error) for error, _ in KINDS} - {PgwError}
+    assert leaves - bases == {type(error) for error, _ in KINDS} - bases
 
 
 async def test_a_bug_is_logged_and_the_client_learns_nothing(caplog: pytest.LogCaptureFixture) -> None:
