@@ -59,6 +59,7 @@ class Body(BodyReceiver):  # type: ignore[misc]  # gunicorn has no types
 class Protocol(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
     """A connection. The worker has all of them in `connections`, and looks at each now and then."""
 
+    _callback_parser: Any
     _wait: Wait | None = None
     _waits_since = 0.0
 
