@@ -131,11 +131,19 @@ def test_all_paths_are_where_the_flags_put_them(started: Pair, name: str) -> Non
     for path in PAGES:
         ours, theirs = started.ask(Request("GET", path))
         assert ours.status == theirs.status, path
-    for path in ("/y/-/quit", f"{prefix}/-/quit"):
-        ours, theirs = map(noticeable, started.ask(Request("PUT", path)))
-        assert ours == theirs, path
+    assert_quit(started, "/y/-/quit")
+    assert_quit(started, f"{prefix}/-/quit")
     if "--web.enable-lifecycle" in flags:
         assert [server.program.wait() for server in started] == [0, 0]
+
+
+def assert_quit(pair: Pair, path: str) -> None:
+    """Ask both to quit. On a busy machine the original ends before it has said goodbye, one time in forty."""
+    ours = noticeable(pair.ours.request("PUT", path))
+    try:
+        assert ours == noticeable(pair.theirs.request("PUT", path)), path
+    except http.client.RemoteDisconnected:
+        assert (ours.status, ours.text) == (200, "Requesting termination... Goodbye!")
 
 
 @pytest.mark.parametrize("name", ["external URL"])
