@@ -10,6 +10,7 @@
     |  |- TooManyFamilies(families, limit)       one push would hold up all others
     |  |- InconsistentPush(reason)              well-formed, but it may not stand beside what is stored
     |- BodyTooLarge(limit)                      more bytes than are accepted, after decompression
+    |- SelectorError(selector, position, expected)   it is not Prometheus' selector syntax
     |- StoreError                               Redis did not do what was asked
        |- StoreUnavailable                      away, too slow, or not accepting writes
        |  |- StoreRefused                       does not let us in: no more waiting helps
@@ -20,6 +21,9 @@
 No HTTP numbers here: web/problems.py maps the tree to answers.
 Each message names the place, the value and what was expected, and is written to be shown to a client.
 """
+
+SELECTOR_EXCERPT = 20
+"""Characters of a selector that are shown from a fault on: enough to find it, and few of a long pattern."""
 
 
 class PgwError(Exception):
@@ -84,6 +88,20 @@ class BodyTooLarge(PgwError):
     def __init__(self, limit: int) -> None:
         super().__init__(f"the body is larger than {limit} bytes (--push.max-body-size, after decompression)")
         self.limit = limit
+
+
+class SelectorError(PgwError):
+    """A selector does not follow Prometheus' syntax, or does not say enough for what it is to be used for."""
+
+    def __init__(self, selector: str, position: int, expected: str) -> None:
+        """Make the error; `position` counts the characters before the fault."""
+        found = selector[position : position + SELECTOR_EXCERPT]
+        shown = f"{found!r}" if found else "the end"
+        super().__init__(f"selector {selector!r}: at character {position + 1} found {shown}, expected {expected}")
+        self.selector = selector
+        self.position = position
+        self.found = found
+        self.expected = expected
 
 
 class StoreError(PgwError):

@@ -7,6 +7,7 @@ Never: gives a flag that only one of them has.
 
 from __future__ import annotations
 
+import http.client
 import subprocess
 from typing import TYPE_CHECKING
 
