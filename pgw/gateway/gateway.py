@@ -13,7 +13,7 @@ from pgw.formats.escaping import Scheme
 from pgw.formats.text_writer import write_samples
 from pgw.gateway.mirror import SLICE_GROUPS, Mirror, Snapshot
 from pgw.gateway.push_times import NAMES as PUSH_TIMES
-from pgw.gateway.push_times import with_push_times
+from pgw.gateway.push_times import as_shown
 from pgw.model import consistency
 from pgw.model.family import Exposition, Family, Type
 from pgw.model.group import Fragment, Group
@@ -90,8 +90,7 @@ class Gateway:
         """All groups, sorted by name, a slice at a time; the push times are among their fragments."""
         names = await self._mirror.names()
         while part := list(islice(names, SLICE_GROUPS)):
-            found = await self._store.groups(part)
-            yield [with_push_times(group) for group in found if group is not None]
+            yield self._mirror.shown(await self._store.groups(part))
 
     async def ready(self) -> None:
         """Return if pushes and scrapes can be served.

@@ -11,6 +11,7 @@ import logging
 
 from pgw.errors import StoreError
 from pgw.gateway.mirror import Mirror
+from pgw.model.group import MICROSECONDS
 from pgw.store.base import Store
 from pgw.telemetry.process import Condition, ProcessMetrics
 from pgw.telemetry.shared import Tally, expired
@@ -79,7 +80,7 @@ class Pulse:
 
     async def _hand_over(self) -> None:
         counts = self._tally.take()
-        dropped = expired(self._mirror.sums, self._mirror.now)
+        dropped = expired(self._mirror.sums, self._mirror.now // MICROSECONDS)
         if not counts and not dropped:
             return
         try:

@@ -53,7 +53,7 @@ class RedisStore:
         self._writer = Writer(self._writing, self._batch, confirmation)
         self._push, self._fail, self._delete = map(scripts.load, ("push", "fail", "delete"))
         self._changes, self._groups, self._copies = map(scripts.load, ("changes", "groups", "copies"))
-        self._count, self._wipe = map(scripts.load, ("count", "wipe"))
+        self._count, self._wipe, self._due, self._expire = map(scripts.load, ("count", "wipe", "due", "expire"))
 
     async def push(self, write: Write) -> Mapping[str, str]:
         """See Store.push."""
@@ -63,26 +63,36 @@ class RedisStore:
         """See Store.replace."""
         return _verdict(await self._writer.write(self._part(write, "replace")), write)
 
-    async def fail(self, key: GroupingKey) -> None:
+    async def fail(self, key: GroupingKey, lifetime: int = 0) -> None:
         """See Store.fail."""
         keys = self._keys
-        touched = (keys.changes, keys.tombstones, keys.version, keys.epoch, keys.group(key.name))
-        arguments = (_new_epoch(), key.name, key.twin or "", codec.encode_labels(key.labels))
+        touched = (keys.changes, keys.tombstones, keys.version, keys.epoch, keys.deadlines, keys.group(key.name))
+        arguments = (_new_epoch(), key.name, key.twin or "", codec.encode_labels(key.labels), lifetime)
         await self._writer.write(Call.of(self._fail, touched, arguments))
 
     async def delete(self, key: GroupingKey) -> bool:
         """See Store.delete."""
         keys = self._keys
-        group = keys.group(key.name)
-        touched = (keys.changes, keys.tombstones, keys.families, keys.version, keys.epoch, group)
+        touched = (*keys.of_all_groups, keys.group(key.name))
         arguments = (_new_epoch(), key.name, key.shape, TOMBSTONES_KEPT)
         return bool(await self._writer.write(Call.of(self._delete, touched, arguments)))
 
     async def wipe(self) -> int:
         """See Store.wipe."""
         keys = self._keys
-        touched = (keys.changes, keys.tombstones, keys.families, keys.version, keys.epoch)
-        return int(await self._writer.write(Call.of(self._wipe, touched, (_new_epoch(), keys.group("")))))
+        arguments = (_new_epoch(), keys.group(""))
+        return int(await self._writer.write(Call.of(self._wipe, keys.of_all_groups, arguments)))
+
+    async def expire(self, linger: int) -> int:
+        """See Store.expire."""
+        keys = self._keys
+        [reply] = await self._reader.call(Call.of(self._due, (keys.deadlines,), (GROUPS_AT_ONCE,)))
+        due = [GroupingKey.from_name(name.decode()) for name in reply]
+        if due:
+            touched = (*keys.of_all_groups, keys.telemetry, *(keys.group(key.name) for key in due))
+            arguments = [_new_epoch(), TOMBSTONES_KEPT, linger, *(word for key in due for word in (key.name, key.shape))]
+            await self._writer.write(Call.of(self._expire, touched, arguments), matters=False)
+        return len(due)
 
     async def changes(self, feed: Feed) -> Changes:
         """See Store.changes; a large answer is read in several parts."""
@@ -157,9 +167,7 @@ class RedisStore:
         await self._primary.close()
 
     def _batch(self, parts: Sequence[Part]) -> Call:
-        keys = self._keys
-        touched = [keys.changes, keys.tombstones, keys.families, keys.version, keys.epoch]
-        touched += [part.key for part in parts]
+        touched = [*self._keys.of_all_groups, *(part.key for part in parts)]
         arguments: list[Argument] = [_new_epoch()]
         for part in parts:
             arguments += part.arguments
@@ -168,7 +176,8 @@ class RedisStore:
     def _part(self, write: Write, mode: str) -> Part:
         key, size = write.key, 0
         words: list[Argument] = [key.name, mode, "checked" if write.checked else "unchecked", key.shape]
-        words += (key.twin or "", codec.encode_labels(key.labels), write.signature, len(write.fragments))
+        words += (key.twin or "", codec.encode_labels(key.labels), write.signature)
+        words += (write.lifetime, len(write.fragments))
         for fragment in write.fragments:
             packed = codec.encode_fragment(fragment)
             size += len(packed)
