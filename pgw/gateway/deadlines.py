@@ -27,12 +27,13 @@ class Deadlines:
                 self._queue = [(when, name) for name, when in self._when.items()]
                 heapq.heapify(self._queue)
 
-    def take_due(self, now: int) -> list[str]:
-        """Take out the groups whose moment has come."""
-        due = []
+    def due(self, now: int) -> list[str]:
+        """Name the groups whose moment has come. They stay until another is set: whoever looks at them may fail."""
+        found = []
         while self._queue and self._queue[0][0] <= now:
-            when, name = heapq.heappop(self._queue)
-            if self._when.get(name) == when:
-                del self._when[name]
-                due.append(name)
-        return due
+            entry = heapq.heappop(self._queue)
+            if self._when.get(entry[1]) == entry[0]:
+                found.append(entry)
+        for entry in found:
+            heapq.heappush(self._queue, entry)
+        return [name for _, name in found]

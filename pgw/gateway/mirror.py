@@ -163,7 +163,7 @@ class Mirror:
         changes = await self._store.changes(self._feed)
         self.sums, self.now = changes.telemetry, changes.now
         self._drop(changes)
-        names = [*changes.changed, *self._deadlines.take_due(self.now)]
+        names = list(dict.fromkeys([*changes.changed, *self._deadlines.due(self.now)]))
         for start in range(0, len(names), SLICE_GROUPS):
             await self._take(names[start : start + SLICE_GROUPS])
         self._view.show_own(self._own(self.sums, self.now // MICROSECONDS))

@@ -1,11 +1,12 @@
-"""The families that every group has of itself: when a push to it last succeeded, when one last failed, and when what
-was pushed expired, if it did.
+"""The families that a group has of itself: when a push to it last succeeded, when one last failed, and, if what was
+pushed has expired, when.
 
 In: a stored group.
 Out: its fragments of `push_time_seconds`, `push_failure_time_seconds` and `push_expired_time_seconds`.
 Never: takes them from a push.
 
-NOTE(pushgateway): the original stores a pushed `push_failure_time_seconds` of an existing group, with whatever type.
+NOTE(pushgateway): the original stores a pushed `push_failure_time_seconds` of an existing group, with whatever type,
+and knows no `push_expired_time_seconds`.
 """
 
 from collections.abc import Iterator
@@ -26,8 +27,6 @@ _FAMILIES = (
     (PUSH_TIME, _HELP.format("succeeded"), Series(PUSH_TIME, ())),
     (FAILURE_TIME, _HELP.format("failed"), Series(FAILURE_TIME, ())),
 )
-
-
 _EXPIRED = (EXPIRED_TIME, "Unix time when what was pushed to this group expired.", Series(EXPIRED_TIME, ()))
 
 

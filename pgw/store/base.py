@@ -100,14 +100,13 @@ class Store(Protocol):
         """Remove all groups, in one step; tell how many there were."""
         ...
 
-    async def expire(self, linger: int) -> int:
-        """Remove a few of the families whose deadline has come, and groups that have lingered without any.
+    async def expire(self) -> bool:
+        """Remove the families of a few groups whose deadline has come, and a few groups that have lingered without any.
 
-        Args:
-            linger: microseconds between the two.
+        Readers show nothing that has expired, removed or not.
 
         Returns:
-            How many groups were looked at; 0: nothing is due any more.
+            Whether there may be more to remove.
         """
         ...
 

@@ -6,18 +6,23 @@
 --   KEYS[5] deadlines   zset    group -> when the next of it expires
 --   KEYS[6] group       hash
 --   ARGV    a random name, taken if the store has none yet; group name; name of the twin group or ""; packed labels;
---     microseconds that the group lives if it is new ("0": for ever)
---   returns "" done, {"twin"} nothing done: the group cannot be made beside its twin
+--     microseconds that the group lives if it is new ("0": for ever); "settled" if what has expired was removed for
+--     the sake of this call, else ""
+--   returns "" done; nothing done: {"twin"} the group cannot be made beside its twin, {"due", the group} or {"due"}
+--     as push.lua
 --   cost O(1)
 -- include: header
 
 local CHANGES, TOMBSTONES, VERSION, EPOCH, DEADLINES, GROUP = unpack(KEYS)
-local epoch, name, twin, labels, lifetime = unpack(ARGV)
+local epoch, name, twin, labels, lifetime, settled = unpack(ARGV)
 
-local header = redis.call('HGET', GROUP, '')
-if not header and twin ~= '' and redis.call('ZSCORE', CHANGES, twin) then return {'twin'} end
+local header, now = redis.call('HGET', GROUP, ''), clock()
+if is_due(DEADLINES, name, header, now) then return {'due', name} end
+if not header and twin ~= '' and redis.call('ZSCORE', CHANGES, twin) then
+  return {settled == '' and is_any_due(DEADLINES, now) and 'due' or 'twin'}
+end
 
-local version, now = next_version(VERSION, EPOCH, epoch), clock()
+local version = next_version(VERSION, EPOCH, epoch)
 local deadline = header and deadline_of(header) or deadline_after(now, lifetime)
 redis.call('HSET', GROUP, '', header_of(push_time(header), now, deadline, signature_of(header), labels))
 redis.call('ZADD', CHANGES, version, name)

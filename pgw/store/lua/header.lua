@@ -28,12 +28,29 @@ end
 
 local function push_time(header) return part(header, 3, 18, NEVER) end
 local function failure_time(header) return part(header, 20, 35, NEVER) end
-local function deadline_of(header) return part(header, 37, 52, NEVER) end
 local function signature_of(header) return part(header, 55, 70, UNKNOWN) end
+
+local function deadline_of(header)
+  -- Most groups have none: that is seen without a look at the rest.
+  if not header or header:sub(37, 52) == NEVER then return NEVER end
+  return part(header, 37, 52, NEVER)
+end
 
 local function is_expired(header, now)
   local deadline = deadline_of(header)
   return deadline ~= NEVER and deadline <= now
+end
+
+-- Whether a group has expired and nobody has removed yet what has (expire.lua): then that comes first.
+local function is_due(deadlines_key, group, header, now)
+  if not is_expired(header, now) then return false end
+  local due = redis.call('ZSCORE', deadlines_key, group)
+  return not due or tonumber(due) <= tonumber(now)
+end
+
+-- Whether there is anything to remove that has expired.
+local function is_any_due(deadlines_key, now)
+  return #redis.call('ZRANGEBYSCORE', deadlines_key, '-inf', now, 'LIMIT', 0, 1) > 0
 end
 
 -- Keep the list of deadlines like the header of a group.

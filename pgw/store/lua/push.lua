@@ -9,14 +9,16 @@
 --   ARGV[1] a random name, taken if the store has none yet
 --   ARGV then for each push: group name, "merge" or "replace", "checked" or "unchecked", shape, name of the twin
 --     group or "", packed labels, signature (16 bytes), microseconds that the group lives from now on ("0": for ever),
+--     "settled" if what has expired was removed for the sake of this push, else "",
 --     number of families, then for each: name, packed fragment,
 --     number of guards, then for each: family, the other shapes it was compared with (joined by " "),
 --     number of witnesses, then for each: group, the version it had when it was compared ("" if it did not exist)
 --   returns for each push: "" done, or an array: {"type", family, its type in other groups},
 --     {"suffix", family, the histogram or summary it collides with, its type}, {"twin"},
 --     {"look", family, other shapes, family, other shapes, ...}: compare with these and come again.
---     A push refused for type or suffix leaves its time as the failure time; twin and look leave nothing.
---     What has expired counts as gone, though it may still be there.
+--     {"due", the group} or {"due"}: the group itself has expired, or something has that may be why the push would be
+--     refused; call expire for that group, or until nothing is due, and come again.
+--     A push refused for type or suffix leaves its time as the failure time; twin, look and due leave nothing.
 --   cost O(families pushed) for each; a replace that drops families: O(families of the group)
 -- include: header
 -- include: index
@@ -41,7 +43,7 @@ local function read_push(i)
   local push = {key = KEYS[6 + i], names = {}, blobs = {}}
   push.group, push.mode, push.checked = take(), take(), take() == 'checked'
   push.shape, push.twin = take(), take()
-  push.labels, push.signature, push.lifetime = take(), take(), take()
+  push.labels, push.signature, push.lifetime, push.settled = take(), take(), take(), take() == 'settled'
   for f = 1, tonumber(take()) do push.names[f], push.blobs[f] = take(), take() end
   push.guards, push.witnesses = take_pairs({}), take_pairs({})
   return push
@@ -128,6 +130,9 @@ local function write(push, header, signature, version, now)
   if not header then redis.call('ZREM', TOMBSTONES, push.group) end
 end
 
+-- A refusal must not be for the sake of what has expired.
+local function may_not_be_refused_yet(push, now) return not push.settled and is_any_due(DEADLINES, now) end
+
 local function refuse(push, header, version, now)
   local deadline = header and deadline_of(header) or deadline_after(now, push.lifetime)  -- a failure renews nothing
   redis.call('HSET', push.key, '', header_of(push_time(header), now, deadline, signature_of(header), push.labels))
@@ -150,12 +155,14 @@ end
 
 local function apply(push, version, now)
   local header = redis.call('HGET', push.key, '')
-  if is_expired(header, now) then push.mode = 'replace' end
+  if is_due(DEADLINES, push.group, header, now) then return {'due', push.group} end
   if header and signature_of(header) == push.signature and #push.names > 0 then
     write(push, header, push.signature, version, now)  -- the same series again: nothing to check, nothing to index
     return ''
   end
-  if not header and push.twin ~= '' and redis.call('ZSCORE', CHANGES, push.twin) then return {'twin'} end
+  if not header and push.twin ~= '' and redis.call('ZSCORE', CHANGES, push.twin) then
+    return {may_not_be_refused_yet(push, now) and 'due' or 'twin'}
+  end
   local held, loose = held_types(push)
   local diff = difference(push, held, loose)
   local index = load_index(push, diff)
@@ -163,6 +170,7 @@ local function apply(push, version, now)
   if push.checked then
     local clash = type_clash(index, push, diff) or suffix_clash(index, diff)
     if clash then
+      if may_not_be_refused_yet(push, now) then return {'due'} end
       refuse(push, header, version, now)
       return clash
     end
