@@ -81,7 +81,7 @@ class Replica(NamedTuple):
         return [
             line
             for line in (await self.page()).decode().split("\n")[:-1]
-            if not line.startswith(("#", "push_", "pushgateway_"))
+            if not line.startswith(("#", "push_", "pushgateway_", "pgw_"))
         ]
 
     async def group(self, key: GroupingKey) -> Group | None:
