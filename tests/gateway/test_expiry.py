@@ -190,9 +190,9 @@ async def test_a_lifetime_that_is_too_long_is_refused_before_anything_is_written
     async with replica(redis_server.url) as one:
         gateway = Gateway(one.store, one.mirror, own=OWN_TYPES, checked=True, lifetimes=lifetimes)
         bounded = one._replace(gateway=gateway)
-        for asked in (41, 0):
+        for too_long in (41, 0):
             with pytest.raises(BadLifetime):
-                await bounded.push(JOB, "a 1 1\n", asked=asked)
+                await bounded.push(JOB, "a 1 1\n", asked=too_long)
         assert await one.redis.names() == []
         for key, asked, seconds in ((JOB, None, 20), (OTHER, None, 30), (JOB, 40, 40)):
             await bounded.replace(key, "a 1\n", asked=asked)

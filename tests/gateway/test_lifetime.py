@@ -62,7 +62,7 @@ def test_a_lifetime_is_a_duration(text: str, seconds: float) -> None:
 
 @pytest.mark.parametrize("text", ["", "90", "-1s", "1x", "s", "1 h", "101y", "9" * 400 + "y", "NaN", "inf", "1e3s"])
 def test_what_is_none_or_would_outlive_the_clock_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="^"):
+    with pytest.raises(ValueError, match=r"^"):
         read_lifetime(text)
 
 
