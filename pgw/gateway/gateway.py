@@ -14,6 +14,7 @@ from pgw.formats.text_writer import write_samples
 from pgw.gateway.mirror import SLICE_GROUPS, Mirror, Snapshot
 from pgw.gateway.push_times import NAMES as PUSH_TIMES
 from pgw.gateway.push_times import with_push_times
+from pgw.gateway.removal import Removal, Step, remove_groups
 from pgw.model import consistency
 from pgw.model.family import Exposition, Family, Type
 from pgw.model.group import Fragment, Group
@@ -77,6 +78,11 @@ class Gateway:
     async def wipe(self) -> None:
         """Remove all groups, in one step."""
         await self._store.wipe()
+
+    async def delete_groups(self, removal: Removal) -> AsyncIterator[Step]:
+        """Remove the groups that are selected, of those that there are when this is called, slice by slice."""
+        async for step in remove_groups(self._store, await self._mirror.names(), removal):
+            yield step
 
     async def scrape(self, *, compressed: bool, scheme: Scheme) -> Page:
         """GET: all groups, with every push that was answered before, in the text format; see Mirror.page."""
