@@ -437,6 +437,8 @@ KINDS: list[tuple[PgwError, int]] = [
     (errors.ParseError(7, "bad"), 400),
     (errors.InconsistentPush("bad"), 400),
     (errors.TooManyFamilies(3, 2), 400),
+    (errors.BadParameter("dry_run", "perhaps", "true or false"), 400),
+    (errors.SelectorError("{", 1, "a label name"), 400),
     (errors.BodyTooLarge(7), 413),
     (errors.StoreUnavailable("away"), 503),
     (errors.StoreRefused("no rights"), 503),

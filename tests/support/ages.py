@@ -1,0 +1,38 @@
+"""Groups that were pushed to long ago: their times in Redis are set back, as nobody can wait a day in a test.
+
+In: a group and how many seconds older it is to be.
+Out: the same group in Redis, with its push time, its failure time and the times of its families set back.
+"""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from pushes import client
+
+from pgw.model.group import MICROSECONDS
+from pgw.store.codec import TIME_DIGITS
+
+if TYPE_CHECKING:
+    from pgw.model.grouping import GroupingKey
+    from pgw.store.keys import Keys
+
+HEADER_TIMES, FAMILY_TIMES = (2, 19), (1,)
+"""Where in a header and in the field of a family the times begin, see codec.py."""
+
+
+def set_back(url: str, keys: Keys, key: GroupingKey, seconds: float) -> None:
+    """Make a group older; a time that is 0 stays so, which stands for never."""
+    with closing(client(url)) as redis:
+        stored: dict[bytes, bytes] = redis.hgetall(keys.group(key.name))  # type: ignore[assignment]
+        for field, value in stored.items():
+            for start in FAMILY_TIMES if field else HEADER_TIMES:
+                value = _set_back(value, start, round(seconds * MICROSECONDS))  # noqa: PLW2901  step by step
+            redis.hset(keys.group(key.name), field, value)
+
+
+def _set_back(value: bytes, start: int, microseconds: int) -> bytes:
+    moment = int(value[start : start + TIME_DIGITS])
+    shown = f"{moment and moment - microseconds:0{TIME_DIGITS}}".encode()
+    return value[:start] + shown + value[start + TIME_DIGITS :]
