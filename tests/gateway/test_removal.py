@@ -76,8 +76,8 @@ def test_a_selector_that_would_take_too_much_or_cannot_be_meant_is_refused(text:
 async def test_a_group_that_was_pushed_to_lately_stays(redis_server: RedisServer) -> None:
     async with replica(redis_server.url) as one:
         await filled(one)
-        set_back(redis_server.url, KEYS, CI[0], 86_500)
-        set_back(redis_server.url, KEYS, CI[1], 86_300)
+        set_back(redis_server.url, KEYS, CI[0], seconds=86_500)
+        set_back(redis_server.url, KEYS, CI[1], seconds=86_300)
         assert await removed(one, removal('{job="ci"}', older_than=86_400)) == {CI[0]}
 
 
@@ -86,7 +86,7 @@ async def test_a_push_between_the_steps_saves_its_group(redis_server: RedisServe
     async with replica(redis_server.url) as one:
         for key in many:
             await one.redis.push(write(key))
-            set_back(redis_server.url, KEYS, key, 7_200)
+            set_back(redis_server.url, KEYS, key, seconds=7_200)
         gone: list[GroupingKey] = []
         async for step in one.gateway.delete_groups(removal('{job="ci"}', older_than=3_600)):
             gone += step.removed

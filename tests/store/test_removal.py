@@ -81,15 +81,15 @@ async def test_a_dry_run_tells_the_same_and_changes_nothing(store: RedisStore) -
 async def test_only_groups_that_nobody_pushed_to_for_so_long_are_removed(
     store: RedisStore, redis_server: RedisServer, *, dry_run: bool
 ) -> None:
-    set_back(redis_server.url, KEYS, JOB, 3601)
-    set_back(redis_server.url, KEYS, OTHER, 3500)
+    set_back(redis_server.url, KEYS, JOB, seconds=3601)
+    set_back(redis_server.url, KEYS, OTHER, seconds=3500)
     assert await store.remove(THREE, older_than=HOUR, dry_run=dry_run) == [True, False, False]
     assert set(await store.names()) == {OTHER.name, INSTANCE.name} | ({JOB.name} if dry_run else set())
 
 
 async def test_a_group_that_was_pushed_to_again_is_not_removed(store: RedisStore, redis_server: RedisServer) -> None:
     for key in THREE:
-        set_back(redis_server.url, KEYS, key, 3601)
+        set_back(redis_server.url, KEYS, key, seconds=3601)
     assert await store.remove(THREE, older_than=HOUR, dry_run=True) == [True] * 3
     await store.push(write(JOB))
     await store.fail(OTHER)  # does not make it any younger
@@ -102,7 +102,7 @@ async def test_a_group_that_no_push_has_succeeded_for_is_as_old_as_its_failure(
     failed, long_failed = group(job="failed"), group(job="long_failed")
     for key in (failed, long_failed):
         await store.fail(key)
-    set_back(redis_server.url, KEYS, long_failed, 3601)
+    set_back(redis_server.url, KEYS, long_failed, seconds=3601)
     assert await store.remove([failed, long_failed], older_than=HOUR) == [False, True]
 
 

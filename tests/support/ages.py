@@ -22,14 +22,21 @@ HEADER_TIMES, FAMILY_TIMES = (2, 19), (1,)
 """Where in a header and in the field of a family the times begin, see codec.py."""
 
 
-def set_back(url: str, keys: Keys, key: GroupingKey, seconds: float) -> None:
-    """Make a group older; a time that is 0 stays so, which stands for never."""
-    with closing(client(url)) as redis:
-        stored: dict[bytes, bytes] = redis.hgetall(keys.group(key.name))  # type: ignore[assignment]
-        for field, value in stored.items():
-            for start in FAMILY_TIMES if field else HEADER_TIMES:
-                value = _set_back(value, start, round(seconds * MICROSECONDS))  # noqa: PLW2901  step by step
-            redis.hset(keys.group(key.name), field, value)
+def set_back(url: str, keys: Keys, *groups: GroupingKey, seconds: float) -> None:
+    """Make groups older; a time that is 0 stays so, which stands for never."""
+    names = [keys.group(each.name) for each in groups]
+    with closing(client(url)) as redis, redis.pipeline(transaction=False) as pipeline:
+        for name in names:
+            pipeline.hgetall(name)
+        for name, stored in zip(names, pipeline.execute(), strict=True):
+            pipeline.hset(name, mapping={field: _older(field, stored[field], seconds) for field in stored})
+        pipeline.execute()
+
+
+def _older(field: bytes, value: bytes, seconds: float) -> bytes:
+    for start in FAMILY_TIMES if field else HEADER_TIMES:
+        value = _set_back(value, start, round(seconds * MICROSECONDS))
+    return value
 
 
 def _set_back(value: bytes, start: int, microseconds: int) -> bytes:

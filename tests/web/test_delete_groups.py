@@ -81,7 +81,7 @@ async def test_a_dry_run_names_the_groups_and_deletes_none(client: Client) -> No
 
 
 async def test_only_groups_older_than_an_age_are_deleted(client: Client, redis_server: RedisServer) -> None:
-    set_back(redis_server.url, Keys("pgw"), group(**RUNNERS[1]), 86_401)
+    set_back(redis_server.url, Keys("pgw"), group(**RUNNERS[1]), seconds=86_401)
     query = urlencode({"match[]": '{job="ci"}', "older_than": "24h"})
     assert data(await client.simulate_post(f"{PATH}?{query}&dry_run=1")) == told(RUNNERS[1:], dry_run=True)
     assert data(await client.simulate_post(f"{PATH}?{query}&dry_run=0")) == told(RUNNERS[1:])
