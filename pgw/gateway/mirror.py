@@ -15,6 +15,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from pgw.formats.escaping import Escaper, Scheme
+from pgw.gateway.push_times import NAMES as PUSH_TIMES
 from pgw.gateway.push_times import with_push_times
 from pgw.model.group import Fragment
 from pgw.store.base import Changes, Feed, Store
@@ -42,19 +43,21 @@ Own = Callable[[Mapping[str, float], int], Sequence[Fragment]]
 class Snapshot:
     """The fragments of one family as they were at one moment, made when they are asked for.
 
-    What it holds are two tuples of bytes that the view holds too: a fragment for each of 100,000 groups, and that for
-    every family, would take 150 MB, and the garbage collector would walk through them.
+    What it holds are tuples of bytes and numbers that the view holds too: a fragment for each of 100,000 groups, and
+    that for every family, would take 150 MB, and the garbage collector would walk through them.
     """
 
     def __init__(self, fragments: Iterable[Fragment]) -> None:
-        """Take the fragments of one family, at least one; they differ in their texts and details only."""
+        """Take the fragments of one family, at least one; they differ in texts, times and details only."""
         self._any, *_ = fragments = list(fragments)
         self._texts = tuple(fragment.text for fragment in fragments)
+        self._times = tuple(fragment.pushed_at for fragment in fragments)
         self._details = tuple(fragment.details for fragment in fragments)
 
     def __getitem__(self, number: int) -> Fragment:
         """Make one of the fragments."""
-        return self._any._replace(text=self._texts[number], details=self._details[number])
+        text, pushed_at, details = self._texts[number], self._times[number], self._details[number]
+        return self._any._replace(text=text, pushed_at=pushed_at, details=details)
 
     def __iter__(self) -> Iterator[Fragment]:
         """Make all of them, one by one."""
@@ -128,11 +131,14 @@ class Mirror:
         return heapq.merge(*runs)
 
     async def families(self) -> list[Snapshot]:
-        """Take all families as they were stored when this was called, each as the fragments of its groups."""
+        """Take all families as they were stored when this was called, each as the fragments of its groups.
+
+        Those that were pushed say when; what the gateway says of itself and of its groups is true now, and has no time.
+        """
         begun = self._begin()
         async with self._turn:
             await self._read(begun)
-            return await asyncio.to_thread(lambda: list(map(Snapshot, self._view.shown())))
+            return await asyncio.to_thread(lambda: list(map(_snapshot, self._view.shown())))
 
     async def refresh(self) -> None:
         """Take in what has changed, so that the next page finds little to do."""
@@ -217,6 +223,12 @@ class Mirror:
         if scheme is DEFAULT_SCHEME:
             piece.is_legacy = escaped is text
         return escaped
+
+
+def _snapshot(fragments: list[Fragment]) -> Snapshot:
+    if fragments[0].name in PUSH_TIMES:
+        fragments = [fragment._replace(pushed_at=0) for fragment in fragments]
+    return Snapshot(fragments)
 
 
 def _deflate_all(texts: Iterable[bytes]) -> list[Segment]:

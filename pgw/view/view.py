@@ -8,7 +8,8 @@ Follows: section 7 of the design. Families are sorted by name; within one, group
 Changes are taken in with `put`, `drop` and `show_own`; `settle` then brings heads and clashes in order.
 """
 
-from collections.abc import Callable, Iterable, Iterator, KeysView, Sequence
+from collections.abc import Callable, Iterable, Iterator, KeysView, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 from pgw.model.family import Type
@@ -21,12 +22,15 @@ HEAD = ""
 """The group under which the head of a family stands."""
 NEWEST = 1 << 62
 """When the gateway's own families were pushed: after every group."""
+_NONE_OLDER: Mapping[str, int] = MappingProxyType({})
 
 
 class _Held(NamedTuple):
     pushed_at: int
     votes: dict[str, Vote]
     """Family -> what the group says of it."""
+    older: Mapping[str, int]
+    """Family -> when it was pushed, where that was not the last push to the group; mostly nothing."""
 
 
 class View:
@@ -79,7 +83,8 @@ class View:
         now = {fragment.name: self._put_fragment(name, fragment, votes.get(fragment.name)) for fragment in fragments}
         for family in votes.keys() - now.keys():
             self._drop_fragment(name, family, votes[family])
-        self._groups[name] = _Held(pushed_at, now)
+        older = {each.name: each.pushed_at for each in fragments if each.pushed_at not in (0, pushed_at)}
+        self._groups[name] = _Held(pushed_at, now, older or _NONE_OLDER)
 
     def drop(self, name: str) -> None:
         """Show a group no longer."""
@@ -118,7 +123,9 @@ class View:
             # Details go with whole fragments; one of which something is hidden is shown as its lines say.
             details = () if place in hidden else self._details.get(place, ())
             if text:
-                yield Fragment(family, kind, text_help, text, details=details)
+                held = self._groups[name]
+                pushed_at = held.older.get(family, held.pushed_at)
+                yield Fragment(family, kind, text_help, text, pushed_at=pushed_at, details=details)
 
     def _head(self, family: str) -> Head:
         head = self._heads.get(family)

@@ -23,10 +23,14 @@ from pgw.gateway.gateway import Gateway
 from pgw.model.group import Fragment
 from pgw.view.deflate import LEVEL
 from pgw.web.resource import Page
+from pgw.web.timestamps import are_wanted, stamped_message, stamped_page
 
 SLICE = 16 << 10
 """Bytes of sample lines of which a message is made at once: some 200 samples, a few milliseconds of a thread."""
 _GZIP_FORM = zlib.MAX_WBITS | 16
+
+Make = Callable[[Fragment], pb.MetricFamily]
+"""How a fragment becomes a message."""
 
 
 class Scrape(Page):
@@ -40,16 +44,17 @@ class Scrape(Page):
         """Answer with the page."""
         started = time.perf_counter()
         wanted = choose_format(request.get_header("Accept"))
+        stamped = are_wanted(request)
         compressed = choose_encoding(request.get_header("Accept-Encoding")) == GZIP
         response.content_type = wanted.content_type
         response.set_header("Vary", "Accept, Accept-Encoding")
         if compressed:
             response.set_header("Content-Encoding", GZIP)
-        if wanted.kind is Kind.TEXT:
+        if wanted.kind is Kind.TEXT and not stamped:
             await self._answer_text(response, wanted, compressed=compressed)
         else:
-            families = _written(await self._gateway.families(), wanted)
-            response.stream = _gzipped(families) if compressed else families
+            parts = _each_written(_all_parts(await self._gateway.families(), wanted, stamped=stamped))
+            response.stream = _gzipped(parts) if compressed else parts
         self._observe(time.perf_counter() - started)
 
     async def _answer_text(self, response: falcon.asgi.Response, wanted: Format, *, compressed: bool) -> None:
@@ -66,17 +71,23 @@ async def _each(chunks: Iterable[bytes]) -> AsyncIterator[bytes]:
         yield chunk
 
 
-async def _written(families: Iterable[Iterable[Fragment]], wanted: Format) -> AsyncIterator[bytes]:
-    """Write the families, each part in a thread; not at once, for one of a large store has a million metrics."""
-    parts = chain.from_iterable(_parts(family, wanted) for family in families)
+async def _each_written(parts: Iterator[bytes]) -> AsyncIterator[bytes]:
+    """Write each part in a thread; not all at once, for one family of a large store has a million metrics."""
     while (part := await asyncio.to_thread(next, parts, None)) is not None:
         if part:
             yield part
 
 
-def _parts(family: Iterable[Fragment], wanted: Format) -> Iterator[bytes]:
+def _all_parts(families: Iterable[Iterable[Fragment]], wanted: Format, *, stamped: bool) -> Iterator[bytes]:
+    if wanted.kind is Kind.TEXT:
+        return stamped_page(families, wanted.escaping)
+    make = stamped_message if stamped else to_message
+    return chain.from_iterable(_parts(family, wanted, make) for family in families)
+
+
+def _parts(family: Iterable[Fragment], wanted: Format, make: Make = to_message) -> Iterator[bytes]:
     """Write one family in parts; an empty one says no more than that some work was done."""
-    messages = _messages(family, wanted.escaping)
+    messages = _messages(family, wanted.escaping, make)
     if wanted.kind is Kind.DELIMITED:
         yield from _delimited(messages)
         return
@@ -98,10 +109,10 @@ def _delimited(messages: Iterable[pb.MetricFamily]) -> Iterator[bytes]:
     yield from map(zlib.decompress, packed)
 
 
-def _messages(family: Iterable[Fragment], scheme: Scheme) -> Iterator[pb.MetricFamily]:
+def _messages(family: Iterable[Fragment], scheme: Scheme, make: Make) -> Iterator[pb.MetricFamily]:
     """Make the message of a family in slices: put together they are it, and so are their encodings in a row."""
     for number, fragments in enumerate(_slices(family)):
-        message = escape_message(_message(fragments), scheme)
+        message = escape_message(_message(fragments, make), scheme)
         for field in ("name", "help", "type") if number else ():
             message.ClearField(field)
         yield message
@@ -120,10 +131,11 @@ def _slices(family: Iterable[Fragment]) -> Iterator[list[Fragment]]:
         yield gathered
 
 
-def _message(fragments: Sequence[Fragment]) -> pb.MetricFamily:
-    if not any(fragment.details for fragment in fragments):  # then their lines can be read as those of one
+def _message(fragments: Sequence[Fragment], make: Make) -> pb.MetricFamily:
+    if make is to_message and not any(fragment.details for fragment in fragments):
+        # Then their lines can be read as those of one.
         fragments = [fragments[0]._replace(text=b"".join(fragment.text for fragment in fragments))]
-    first, *others = map(to_message, fragments)
+    first, *others = map(make, fragments)
     for other in others:
         first.metric.extend(other.metric)
     return first
