@@ -5,7 +5,7 @@ Out: nothing, or the reason why not; pages.
 Never: knows about HTTP, or how groups are stored.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from itertools import islice
 
 from pgw.errors import InconsistentPush, StoreConflict, StoreUnavailable, TooManyFamilies
@@ -87,6 +87,10 @@ class Gateway:
     async def scrape(self, *, compressed: bool, scheme: Scheme) -> Page:
         """GET: all groups, with every push that was answered before, in the text format; see Mirror.page."""
         return await self._mirror.page(compressed=compressed, scheme=scheme)
+
+    async def stamped(self, *, scheme: Scheme) -> Iterator[bytes]:
+        """GET, with the time of its push on each sample, in the text format; see Mirror.stamped."""
+        return await self._mirror.stamped(scheme)
 
     async def families(self) -> list[Snapshot]:
         """GET, for formats other than text: all families, each as the fragments of its groups."""

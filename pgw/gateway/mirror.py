@@ -20,7 +20,7 @@ from pgw.gateway.push_times import with_push_times
 from pgw.model.group import Fragment
 from pgw.store.base import Changes, Feed, Store
 from pgw.view.deflate import Segment, deflate
-from pgw.view.page import Page, gzip_page, plain_page
+from pgw.view.page import Page, chunked, gzip_page, plain_page
 from pgw.view.pieces import Piece
 from pgw.view.view import View
 
@@ -139,6 +139,18 @@ class Mirror:
         async with self._turn:
             await self._read(begun)
             return await asyncio.to_thread(lambda: list(map(_snapshot, self._view.shown())))
+
+    async def stamped(self, scheme: Scheme) -> Iterator[bytes]:
+        """Take the page as it was stored when this was called, in text whose lines end in the time of their push.
+
+        Returns:
+            Its parts, each of which is work of a millisecond or so once it is asked for.
+        """
+        begun = self._begin()
+        async with self._turn:
+            await self._read(begun)
+            texts = await asyncio.to_thread(self._view.stamped, PUSH_TIMES)
+        return chunked(map(Escaper(scheme).escape, texts))
 
     async def refresh(self) -> None:
         """Take in what has changed, so that the next page finds little to do."""

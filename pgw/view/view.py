@@ -8,12 +8,12 @@ Follows: section 7 of the design. Families are sorted by name; within one, group
 Changes are taken in with `put`, `drop` and `show_own`; `settle` then brings heads and clashes in order.
 """
 
-from collections.abc import Callable, Iterable, Iterator, KeysView, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, KeysView, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
 from pgw.model.family import Type
-from pgw.model.group import Fragment
+from pgw.model.group import MILLISECOND, Fragment
 from pgw.view.contest import Contender, Settled, related, settle
 from pgw.view.heads import Head, Vote
 from pgw.view.pieces import Pieces, Place
@@ -75,6 +75,18 @@ class View:
         """All families that are shown, in order, each as the fragments of its groups."""
         for family in sorted(self._types):
             yield list(self._shown_fragments(family))
+
+    def stamped(self, timeless: Container[str]) -> Iterator[bytes]:
+        """The texts of all pieces as they are now, each line with the milliseconds of the push that brought it.
+
+        Args:
+            timeless: families that are shown without; the gateway's own always are.
+
+        Returns:
+            The texts, made one after the other; until then all that is held besides are references.
+        """
+        pieces = [(tuple(piece.places), tuple(piece.texts)) for piece in self.pieces]
+        return _stamped(pieces, dict(self._groups), timeless)
 
     def put(self, name: str, pushed_at: int, fragments: Sequence[Fragment]) -> None:
         """Show a group as it is now."""
@@ -212,3 +224,18 @@ class View:
             if text != original:
                 self._hidden.setdefault(place[0], {})[place] = original
             self.pieces.put(place, text)
+
+
+def _stamped(
+    pieces: Iterable[tuple[Sequence[Place], Sequence[bytes]]], groups: Mapping[str, _Held], timeless: Container[str]
+) -> Iterator[bytes]:
+    for places, texts in pieces:
+        lines = []
+        for (family, name), text in zip(places, texts, strict=True):
+            if text and name != HEAD and family not in timeless:
+                held = groups[name]
+                moment = held.older.get(family, held.pushed_at) // MILLISECOND
+                lines.append(text.replace(b"\n", b" %d\n" % moment))
+            else:
+                lines.append(text)
+        yield b"".join(lines)
