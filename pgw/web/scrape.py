@@ -45,15 +45,16 @@ class Scrape(Page):
         wanted = choose_format(request.get_header("Accept"))
         stamped = _wants_timestamps(request)
         compressed = choose_encoding(request.get_header("Accept-Encoding")) == GZIP
-        response.content_type = wanted.content_type
-        response.set_header("Vary", "Accept, Accept-Encoding")
-        if compressed:
-            response.set_header("Content-Encoding", GZIP)
         if wanted.kind is Kind.TEXT and not stamped:
             await self._answer_text(response, wanted, compressed=compressed)
         else:
             parts = _each_made(await self._parts(wanted, stamped=stamped))
             response.stream = _gzipped(parts) if compressed else parts
+        # Not before there is a page: a refusal is plain text.
+        response.content_type = wanted.content_type
+        response.set_header("Vary", "Accept, Accept-Encoding")
+        if compressed:
+            response.set_header("Content-Encoding", GZIP)
         self._observe(time.perf_counter() - started)
 
     async def _parts(self, wanted: Format, *, stamped: bool) -> Iterator[bytes]:
