@@ -170,7 +170,7 @@ class Mirror:
         self._begun += 1
         number = self._begun
         changes = await self._store.changes(self._feed)
-        self._drop(changes)
+        await self._drop(changes)
         for start in range(0, len(changes.changed), SLICE_GROUPS):
             await self._take(changes.changed[start : start + SLICE_GROUPS])
         self.sums, self.now = changes.telemetry, changes.now
@@ -191,12 +191,14 @@ class Mirror:
             gc.freeze()
             self._frozen = groups
 
-    def _drop(self, changes: Changes) -> None:
+    async def _drop(self, changes: Changes) -> None:
         gone: Iterable[str] = changes.deleted
         if changes.everything:
             gone = self._view.names() - set(changes.changed)
-        for name in gone:
+        for number, name in enumerate(gone, 1):
             self._view.drop(name)
+            if number % SLICE_GROUPS == 0:  # somebody may have deleted a hundred thousand
+                await asyncio.sleep(0)
 
     async def _take(self, names: Sequence[str]) -> None:
         for name, group in zip(names, await self._store.groups(names), strict=True):
