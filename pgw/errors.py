@@ -11,6 +11,7 @@
     |  |- TooManyFamilies(families, limit)       one push would hold up all others
     |  |- InconsistentPush(reason)              well-formed, but it may not stand beside what is stored
     |- BodyTooLarge(limit)                      more bytes than are accepted, after decompression
+    |- BadParameter(name, value, expected)      a parameter of the request has a value that cannot be used
     |- SelectorError(selector, position, expected)   it is not Prometheus' selector syntax
     |- StoreError                               Redis did not do what was asked
        |- StoreUnavailable                      away, too slow, or not accepting writes
@@ -98,6 +99,16 @@ class BodyTooLarge(PgwError):
     def __init__(self, limit: int) -> None:
         super().__init__(f"the body is larger than {limit} bytes (--push.max-body-size, after decompression)")
         self.limit = limit
+
+
+class BadParameter(PgwError):
+    """A parameter of a request has a value that cannot be used, or does not belong there."""
+
+    def __init__(self, name: str, value: str, expected: str) -> None:
+        super().__init__(f"parameter {name}: {value!r} is not {expected}")
+        self.name = name
+        self.value = value
+        self.expected = expected
 
 
 class SelectorError(PgwError):

@@ -5,7 +5,7 @@ Out: nothing, or the reason why not; pages.
 Never: knows about HTTP, or how groups are stored.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from itertools import islice
 
 from pgw.errors import InconsistentPush, StoreConflict, StoreUnavailable, TooManyFamilies
@@ -14,6 +14,7 @@ from pgw.formats.text_writer import write_samples
 from pgw.gateway.lifetime import FOR_EVER, Lifetimes
 from pgw.gateway.mirror import SLICE_GROUPS, Mirror, Snapshot
 from pgw.gateway.push_times import NAMES as PUSH_TIMES
+from pgw.gateway.removal import Removal, Step, remove_groups
 from pgw.model import consistency
 from pgw.model.family import Exposition, Family, Type
 from pgw.model.group import Fragment, Group
@@ -87,9 +88,18 @@ class Gateway:
         """Remove all groups, in one step."""
         await self._store.wipe()
 
+    async def delete_groups(self, removal: Removal) -> AsyncIterator[Step]:
+        """Remove the groups that are selected, of those that there are when this is called, slice by slice."""
+        async for step in remove_groups(self._store, await self._mirror.names(), removal):
+            yield step
+
     async def scrape(self, *, compressed: bool, scheme: Scheme) -> Page:
         """GET: all groups, with every push that was answered before, in the text format; see Mirror.page."""
         return await self._mirror.page(compressed=compressed, scheme=scheme)
+
+    async def stamped(self, *, scheme: Scheme) -> Iterator[bytes]:
+        """GET, with the time of its push on each sample, in the text format; see Mirror.stamped."""
+        return await self._mirror.stamped(scheme)
 
     async def families(self) -> list[Snapshot]:
         """GET, for formats other than text: all families, each as the fragments of its groups."""

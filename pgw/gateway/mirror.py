@@ -16,11 +16,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from pgw.formats.escaping import Escaper, Scheme
 from pgw.gateway.deadlines import Deadlines
+from pgw.gateway.push_times import NAMES as PUSH_TIMES
 from pgw.gateway.push_times import as_shown
 from pgw.model.group import MICROSECONDS, Fragment, Group
 from pgw.store.base import Changes, Feed, Store
 from pgw.view.deflate import Segment, deflate
-from pgw.view.page import Page, gzip_page, plain_page
+from pgw.view.page import Page, chunked, gzip_page, plain_page
 from pgw.view.pieces import Piece
 from pgw.view.view import View
 
@@ -43,19 +44,21 @@ Own = Callable[[Mapping[str, float], int], Sequence[Fragment]]
 class Snapshot:
     """The fragments of one family as they were at one moment, made when they are asked for.
 
-    What it holds are two tuples of bytes that the view holds too: a fragment for each of 100,000 groups, and that for
-    every family, would take 150 MB, and the garbage collector would walk through them.
+    What it holds are tuples of bytes and numbers that the view holds too: a fragment for each of 100,000 groups, and
+    that for every family, would take 150 MB, and the garbage collector would walk through them.
     """
 
     def __init__(self, fragments: Iterable[Fragment]) -> None:
-        """Take the fragments of one family, at least one; they differ in their texts and details only."""
+        """Take the fragments of one family, at least one; they differ in texts, times and details only."""
         self._any, *_ = fragments = list(fragments)
         self._texts = tuple(fragment.text for fragment in fragments)
+        self._times = tuple(fragment.pushed_at for fragment in fragments)
         self._details = tuple(fragment.details for fragment in fragments)
 
     def __getitem__(self, number: int) -> Fragment:
         """Make one of the fragments."""
-        return self._any._replace(text=self._texts[number], details=self._details[number])
+        text, pushed_at, details = self._texts[number], self._times[number], self._details[number]
+        return self._any._replace(text=text, pushed_at=pushed_at, details=details)
 
     def __iter__(self) -> Iterator[Fragment]:
         """Make all of them, one by one."""
@@ -132,11 +135,26 @@ class Mirror:
         return heapq.merge(*runs)
 
     async def families(self) -> list[Snapshot]:
-        """Take all families as they were stored when this was called, each as the fragments of its groups."""
+        """Take all families as they were stored when this was called, each as the fragments of its groups.
+
+        Those that were pushed say when; what the gateway says of itself and of its groups is true now, and has no time.
+        """
         begun = self._begin()
         async with self._turn:
             await self._read(begun)
-            return await asyncio.to_thread(lambda: list(map(Snapshot, self._view.shown())))
+            return await asyncio.to_thread(lambda: list(map(_snapshot, self._view.shown())))
+
+    async def stamped(self, scheme: Scheme) -> Iterator[bytes]:
+        """Take the page as it was stored when this was called, in text whose lines end in the time of their push.
+
+        Returns:
+            Its parts, each of which is work of a millisecond or so once it is asked for.
+        """
+        begun = self._begin()
+        async with self._turn:
+            await self._read(begun)
+            texts = await asyncio.to_thread(self._view.stamped, PUSH_TIMES)
+        return chunked(map(Escaper(scheme).escape, texts))
 
     def shown(self, groups: Iterable[Group | None]) -> list[Group]:
         """The groups as a page would show them, without those that it would not."""
@@ -162,7 +180,7 @@ class Mirror:
         number = self._begun
         changes = await self._store.changes(self._feed)
         self.sums, self.now = changes.telemetry, changes.now
-        self._drop(changes)
+        await self._drop(changes)
         names = list(dict.fromkeys([*changes.changed, *self._deadlines.due(self.now)]))
         for start in range(0, len(names), SLICE_GROUPS):
             await self._take(names[start : start + SLICE_GROUPS])
@@ -183,12 +201,14 @@ class Mirror:
             gc.freeze()
             self._frozen = groups
 
-    def _drop(self, changes: Changes) -> None:
+    async def _drop(self, changes: Changes) -> None:
         gone: Iterable[str] = changes.deleted
         if changes.everything:
             gone = self._view.names() - set(changes.changed)
-        for name in gone:
+        for number, name in enumerate(gone, 1):
             self._show(name, None)
+            if number % SLICE_GROUPS == 0:  # somebody may have deleted a hundred thousand
+                await asyncio.sleep(0)
 
     async def _take(self, names: Sequence[str]) -> None:
         for name, group in zip(names, await self._store.groups(names), strict=True):
@@ -234,6 +254,12 @@ class Mirror:
         if scheme is DEFAULT_SCHEME:
             piece.is_legacy = escaped is text
         return escaped
+
+
+def _snapshot(fragments: list[Fragment]) -> Snapshot:
+    if fragments[0].name in PUSH_TIMES:
+        fragments = [fragment._replace(pushed_at=0) for fragment in fragments]
+    return Snapshot(fragments)
 
 
 def _deflate_all(texts: Iterable[bytes]) -> list[Segment]:

@@ -11,6 +11,8 @@ from pgw.model.family import Type
 from pgw.model.grouping import GroupingKey
 
 MICROSECONDS = 1_000_000
+MILLISECOND = 1_000
+"""In microseconds, the unit of push times."""
 
 
 class Fragment(NamedTuple):

@@ -63,7 +63,7 @@ class Settings:
     )  # fmt: skip
     enable_admin_api: bool = setting(
         "--web.enable-admin-api", kinds.SWITCH, "false",
-        "Let clients remove all groups at once: PUT /api/v1/admin/wipe.",
+        "Let clients remove many groups at once: PUT /api/v1/admin/wipe, POST /api/v1/admin/delete_groups.",
     )  # fmt: skip
     redis_url: str | None = setting(
         "--redis.url", kinds.REDIS_URL, lambda: None,

@@ -96,6 +96,23 @@ class Store(Protocol):
         """Remove the group; tell whether there was one."""
         ...
 
+    async def remove(
+        self, groups: Sequence[GroupingKey], *, older_than: int | None = None, dry_run: bool = False
+    ) -> list[bool]:
+        """Remove groups, each in one step, and many of them in several: others are served between.
+
+        Args:
+            groups: any number.
+            older_than: only those that were last pushed to longer ago than these microseconds, by the clock of Redis
+                at the moment of removal; one that no push has succeeded for, counted from the last that failed.
+            dry_run: remove nothing.
+
+        Returns:
+            For each, whether it was removed, or would be. Where a connection was lost and the call repeated, groups
+            that the lost call has removed are among those that were not there.
+        """
+        ...
+
     async def wipe(self) -> int:
         """Remove all groups, in one step; tell how many there were."""
         ...

@@ -12,12 +12,14 @@ from typing import Any
 import falcon
 import falcon.asgi
 
-from pgw.errors import BodyTooLarge, PgwError, PushError, StoreError
+from pgw.errors import BadParameter, BodyTooLarge, PgwError, PushError, SelectorError, StoreError
 
 log = logging.getLogger(__name__)
 
 STATUSES: tuple[tuple[type[PgwError], int], ...] = (
     (PushError, 400),
+    (BadParameter, 400),
+    (SelectorError, 400),
     (BodyTooLarge, 413),
     (StoreError, 503),
 )

@@ -46,11 +46,11 @@ class Noting:
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401  whatever the store has
         method = getattr(self._store, name)
 
-        async def noted(*arguments: object) -> object:
+        async def noted(*arguments: object, **named: object) -> object:
             self.calls[name] += 1
             if name in self.before:
                 await self.before[name]()
-            return await method(*arguments)
+            return await method(*arguments, **named)
 
         return noted
 

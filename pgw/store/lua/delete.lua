@@ -1,24 +1,50 @@
--- delete: remove a group.
+-- delete: remove groups, each as a whole; or only tell which would be.
 --   KEYS[1] changes     zset    group -> version of its last change
 --   KEYS[2] tombstones  zset    group -> version of its deletion
 --   KEYS[3] families    hash    the index, see index.lua
 --   KEYS[4] version     string
 --   KEYS[5] epoch       string
 --   KEYS[6] deadlines   zset    group -> when the next of it expires
---   KEYS[7] group       hash
---   ARGV    a random name, taken if the store has none yet; group name; shape; how many tombstones are kept
---   returns 1 removed, 0 there was no such group, {"due", the group} it has expired: call expire for it and come again
---   cost O(families of the group)
+--   KEYS[6+i]           hash    the group i
+--   ARGV    a random name, taken if the store has none yet; how many tombstones are kept; "delete" or "look"; how many
+--     microseconds ago a group must have been pushed to last ("" for any group); how many families may be removed
+--     before the rest is left for another call; then for each group: its name, its shape
+--   returns for each group, up to where it stopped: 1 removed (or would be), 0 there is none, or it was pushed to since
+--   cost O(families of the groups), bounded by that number and the families of one group
 -- include: header
 -- include: index
 -- include: remove
 
-local CHANGES, TOMBSTONES, FAMILIES, VERSION, EPOCH, DEADLINES, GROUP = unpack(KEYS)
-local epoch, name, shape, kept = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
+local SHARED, GIVEN = 6, 5
+local CHANGES, TOMBSTONES, FAMILIES, VERSION, EPOCH, DEADLINES = unpack(KEYS, 1, SHARED)
+local epoch, kept, removes = ARGV[1], tonumber(ARGV[2]), ARGV[3] == 'delete'
+local age, most = tonumber(ARGV[4]), tonumber(ARGV[5])
+local keys = {changes = CHANGES, tombstones = TOMBSTONES, families = FAMILIES, version = VERSION, epoch = EPOCH,
+              deadlines = DEADLINES}
+local now, removed, answers = tonumber((clock())), 0, {}
 
-if is_due(DEADLINES, name, redis.call('HGET', GROUP, ''), clock()) then return {'due', name} end
-local fields = redis.call('HGETALL', GROUP)
-if #fields == 0 and not redis.call('ZSCORE', CHANGES, name) then return 0 end
-remove({changes = CHANGES, tombstones = TOMBSTONES, families = FAMILIES, version = VERSION, epoch = EPOCH,
-        deadlines = DEADLINES}, GROUP, name, shape, fields, epoch, kept)
-return 1
+-- A group that no push has ever succeeded for is as old as the last that failed.
+local function is_old(key)
+  if not age then return true end
+  local header = redis.call('HGET', key, '')
+  local pushed = push_time(header)
+  if pushed == NEVER then pushed = failure_time(header) end
+  return now - tonumber(pushed) > age
+end
+
+local function apply(key, name, shape)
+  if not is_old(key) then return 0 end
+  local fields = redis.call('HGETALL', key)
+  if #fields == 0 and not redis.call('ZSCORE', CHANGES, name) then return 0 end
+  if removes then
+    remove(keys, key, name, shape, fields, epoch, kept)
+    removed = removed + #fields / 2
+  end
+  return 1
+end
+
+for i = 1, #KEYS - SHARED do
+  if removed > most then break end
+  answers[i] = apply(KEYS[SHARED + i], ARGV[GIVEN + 2 * i - 1], ARGV[GIVEN + 2 * i])
+end
+return answers
