@@ -86,7 +86,7 @@ class RedisStore:
         keys = self._keys
         touched = (*keys.of_all_groups, keys.group(key.name))
         arguments = (_new_epoch(), key.name, key.shape, TOMBSTONES_KEPT)
-        return bool(await self._settle(key, lambda _: Call.of(self._delete, touched, arguments)))
+        return bool(await self._writer.write(Call.of(self._delete, touched, arguments)))
 
     async def wipe(self) -> int:
         """See Store.wipe."""

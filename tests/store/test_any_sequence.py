@@ -272,6 +272,7 @@ class AnySequence(RuleBasedStateMachine):
 
     @rule(key=KEY)
     def delete(self, key: GroupingKey) -> None:
+        self.sweep()
         assert self.run(self.store.delete(key)) == (key.name in self.model.groups)
         self.model.groups.pop(key.name, None)
 

@@ -7,7 +7,7 @@
 --   KEYS[6] deadlines   zset    group -> when the next of it expires
 --   KEYS[7] group       hash
 --   ARGV    a random name, taken if the store has none yet; group name; shape; how many tombstones are kept
---   returns 1 removed, 0 there was no such group, {"due", the group} it has expired: call expire for it and come again
+--   returns 1 removed, 0 there was no such group
 --   cost O(families of the group)
 -- include: header
 -- include: index
@@ -16,7 +16,6 @@
 local CHANGES, TOMBSTONES, FAMILIES, VERSION, EPOCH, DEADLINES, GROUP = unpack(KEYS)
 local epoch, name, shape, kept = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 
-if is_due(DEADLINES, name, redis.call('HGET', GROUP, ''), clock()) then return {'due', name} end
 local fields = redis.call('HGETALL', GROUP)
 if #fields == 0 and not redis.call('ZSCORE', CHANGES, name) then return 0 end
 remove({changes = CHANGES, tombstones = TOMBSTONES, families = FAMILIES, version = VERSION, epoch = EPOCH,
