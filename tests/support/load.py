@@ -182,13 +182,16 @@ class Load:
                 self._ledger.audit(text, f"{address[0]}:{address[1]}")
 
 
+def load_on(topology: Topology) -> Load:
+    """Push through the balancer, and scrape each replica."""
+    return Load((HOST, topology.balancer.port), [(HOST, replica.port) for replica in topology.replicas])
+
+
 @contextmanager
 def loaded_topology(*flags: str, redis_options: Sequence[str] = ()) -> Iterator[tuple[Topology, Load]]:
     """Start a topology with two workers in each replica, flags and options as given, and put the load on it."""
-    with running_topology(workers=2, flags=flags, redis_options=redis_options) as topology:
-        scraped = [(HOST, replica.port) for replica in topology.replicas]
-        with Load((HOST, topology.balancer.port), scraped) as load:
-            yield topology, load
+    with running_topology(workers=2, flags=flags, redis_options=redis_options) as topology, load_on(topology) as load:
+        yield topology, load
 
 
 async def scrape(address: Address, *, compressed: bool) -> str | None:
