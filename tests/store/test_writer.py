@@ -14,6 +14,7 @@ from servers import RedisServer
 from pgw.errors import InconsistentPush, StoreBusy, StoreUnavailable
 from pgw.model.family import Type
 from pgw.store.link import Argument, Call, Reply
+from pgw.store.watch import Watch
 from pgw.store.writer import BATCH_BYTES, BATCH_PUSHES, WAITING_BYTES, WAITING_PUSHES, Part, Writer
 
 Batch = list[tuple[Argument, ...]]
@@ -55,7 +56,7 @@ class Writing:
     def __init__(self) -> None:
         self.link = SlowLink()
         link: Any = self.link
-        self.writer = Writer(link, pushes)
+        self.writer = Writer(link, pushes, watch=Watch(), timeout=1.0)
         self.tasks: list[asyncio.Task[Reply]] = []
 
     async def begin(self, *writes: Part | Call) -> None:

@@ -9,6 +9,7 @@
 --   returns 1 removed, 0 there was no such group
 --   cost O(families of the group)
 -- include: header
+-- include: late
 -- include: index
 
 local CHANGES, TOMBSTONES, FAMILIES, VERSION, EPOCH, GROUP = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]

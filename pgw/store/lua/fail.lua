@@ -8,6 +8,7 @@
 --   returns "" done, {"twin"} nothing done: the group cannot be made beside its twin
 --   cost O(1)
 -- include: header
+-- include: late
 
 local CHANGES, TOMBSTONES, VERSION, EPOCH, GROUP = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local epoch, name, twin, labels = ARGV[1], ARGV[2], ARGV[3], ARGV[4]

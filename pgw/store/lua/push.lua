@@ -17,6 +17,7 @@
 --     A push refused for type or suffix leaves its time as the failure time; twin and look leave nothing.
 --   cost O(families pushed) for each; a replace that drops families: O(families of the group)
 -- include: header
+-- include: late
 -- include: index
 -- include: clash
 

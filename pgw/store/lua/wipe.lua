@@ -10,6 +10,7 @@
 --     of the groups cannot be declared for the same reason: only `changes`, at that moment, knows them. They are in
 --     the slot of the others.
 -- include: header
+-- include: late
 
 local CHANGES, TOMBSTONES, FAMILIES, VERSION, EPOCH = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local epoch, prefix = ARGV[1], ARGV[2]
