@@ -50,7 +50,7 @@ class RedisStore:
         self._keys = Keys(prefix)
         self._primary = read_url(url, slot_of=self._keys.changes, timeout=timeout)
         self._reader = Link(self._primary, timeout)
-        self._writing = Link(self._primary, timeout + confirmation.seconds)
+        self._writing = Link(self._primary, timeout + (confirmation.seconds if confirmation.replicas else 0.0))
         self._watch = Watch()
         self._writer = Writer(self._writing, self._batch, watch=self._watch, timeout=timeout, confirmation=confirmation)
         self._push, self._fail, self._delete = map(scripts.load, ("push", "fail", "delete"))

@@ -1,4 +1,4 @@
-"""What the fault tests share: a topology, and a table of verdicts at the end of the run, so that the log of CI shows it.
+"""What the fault tests share: a topology; and a table of verdicts at the end of the run, for the log of CI.
 
 Out: the fixtures `told` and `three_replicas`; the table, whether a test failed or not.
 Never: lets a test begin where another one ended: whatever was killed or paused is there again.

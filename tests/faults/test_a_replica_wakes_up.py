@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 RETRY_SECONDS = 10.0
 """`timeout server` in haproxy.cfg: after so long a push is sent again to another replica."""
+SHORT_SECONDS = 1.5
+"""Of sleep: a push that came just before may have waited for a second more, and five are allowed."""
 HELD = [("PUT", "a 1\n"), ("POST", "a 1\n"), ("POST", "a 1\nb 1\n"), ("DELETE", "")] * 4
 """Asked of the replica while it hangs, each in a group of its own, by clients that wait for it."""
 
@@ -51,6 +54,7 @@ def test_a_replica_that_wakes_up_soon_does_what_it_was_asked(three_replicas: Top
     with ThreadPoolExecutor(len(HELD)) as pool:
         sleeper.pause()
         held = [pool.submit(ask, sleeper.port, group, *each) for group, each in enumerate(HELD)]
+        time.sleep(SHORT_SECONDS)
         sleeper.resume()
         answers = [each.result().status for each in held]
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 NETWORK = "10.231.0"
 NOBODY = "02:00:00:00:00:01"
 """A hardware address that no machine has: what is sent there is lost, as behind a cable that was cut."""
+ORPHANED = ("04", "09", "0B")
+"""FIN_WAIT1, LAST_ACK and CLOSING, as Linux numbers the states of TCP."""
 LETTERS = 15
 """That the name of a network device may have at most."""
 
@@ -35,6 +37,13 @@ class Machine:
     def command(self, words: Sequence[str]) -> list[str]:
         """The command line that runs a program here."""
         return ["ip", "netns", "exec", self.name, *words]
+
+    def orphaned_bytes(self) -> int:
+        """What the kernel still has to send on connections that were closed here."""
+        lines = subprocess.check_output(self.command(["cat", "/proc/net/tcp"]), text=True).splitlines()[1:]
+        return sum(
+            int(queues.split(":")[0], 16) for _, _, _, state, queues, *_ in map(str.split, lines) if state in ORPHANED
+        )
 
     def cut_off(self, other: Machine) -> None:
         """Lose all that this machine sends to the other."""
