@@ -1,8 +1,8 @@
 """Sentinels make another Redis the primary under a load.
 
-Every push was confirmed by a replica of Redis (WAIT), but for the last test. That holds for any way in which the primary
-goes, if all its replicas have to confirm; one of two is enough if it dies or hangs, but not in a failover by hand: for a
-second or two the old primary goes on with the replica that is left.
+Every push was confirmed by a replica of Redis (WAIT), but for the last test. That holds for any way in which the
+primary goes, if all its replicas have to confirm; one of two is enough if it dies or hangs, but not in a failover by
+hand: for a second or two the old primary goes on with the replica that is left.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ import pytest
 from servers import Server, stop_all, wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from topology import Replica, Topology
 
@@ -47,7 +47,7 @@ def counted(server: Server) -> int:
 def wait_until_counted(replicas: Iterable[Replica], number: int) -> None:
     """Wait until all workers of all replicas show the same bytes in each encoding, and so many pushes.
 
-    Counters are handed over once a second; when that is done for all requests that there were, no page changes any more.
+    Counters are handed over once a second; when that is done for all requests that there were, no page changes again.
     """
     running = [replica for replica in replicas if replica.program.is_running]
 
