@@ -27,7 +27,9 @@ _DIES = 1 << 32
 
 def opens(place: Place, text: bytes) -> bool:
     """Tell whether a piece begins here: by a die that is cast of the place, the more likely the longer the text is."""
-    die = zlib.crc32("\0".join(place).encode(errors="surrogatepass")) * 0x9E3779B1 % _DIES  # Knuth's multiplier: neighbours are far apart
+    die = (
+        zlib.crc32("\0".join(place).encode(errors="surrogatepass")) * 0x9E3779B1 % _DIES
+    )  # Knuth's multiplier: neighbours are far apart
     return die * AVERAGE < len(text) * _DIES
 
 
