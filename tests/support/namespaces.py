@@ -18,7 +18,6 @@ from servers import program_path
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-NETWORK = "10.231.0"
 NOBODY = "02:00:00:00:00:01"
 """A hardware address that no machine has: what is sent there is lost, as behind a cable that was cut."""
 ORPHANED = ("04", "09", "0B")
@@ -30,9 +29,9 @@ LETTERS = 15
 class Machine:
     """One namespace."""
 
-    def __init__(self, name: str, number: int) -> None:
+    def __init__(self, name: str, address: str) -> None:
         self.name = f"pgw{os.getpid() % 10_000}-{name}"[:LETTERS]
-        self.address = f"{NETWORK}.{number}"
+        self.address = address
 
     def command(self, words: Sequence[str]) -> list[str]:
         """The command line that runs a program here."""
@@ -58,10 +57,13 @@ class Machine:
 def machines(*names: str) -> Iterator[list[Machine]]:
     """Make machines that reach each other, and are reached from here."""
     program_path("ip", "iproute2")
-    made = [Machine(name, number) for number, name in enumerate(names, start=10)]
+    network = f"10.231.{os.getpid() % 256}"  # another run of the tests may be under way
+    made = [Machine(name, f"{network}.{number}") for number, name in enumerate(names, start=10)]
     bridge = f"pgwbr{os.getpid() % 10_000}"
     with ExitStack() as undo:
-        _make_or_skip(bridge, undo)
+        _begin_or_skip(bridge, undo)
+        ip("addr", "add", f"{network}.1/24", "dev", bridge)
+        ip("link", "set", bridge, "up")
         for machine in made:
             _make(machine, bridge, undo)
         yield made
@@ -72,15 +74,20 @@ def ip(*words: str) -> None:
     subprocess.run(["ip", *words], check=True, capture_output=True, text=True)
 
 
-def _make_or_skip(bridge: str, undo: ExitStack) -> None:
-    """Make the bridge; this is where it shows whether we may."""
+def _begin_or_skip(bridge: str, undo: ExitStack) -> None:
+    """Make the bridge, and a namespace to see whether programs may run in one."""
+    probe = f"{bridge}-probe"
+    undo.callback(_undo, "netns", "del", probe)
+    undo.callback(_undo, "link", "del", bridge)
     try:
+        ip("netns", "add", probe)
+        ip("netns", "exec", probe, "true")
         ip("link", "add", bridge, "type", "bridge")
     except subprocess.CalledProcessError as error:
-        pytest.skip(f"no network namespaces here, run the tests as root: {error.stderr.strip()}")
-    undo.callback(_undo, "link", "del", bridge)
-    ip("addr", "add", f"{NETWORK}.1/24", "dev", bridge)
-    ip("link", "set", bridge, "up")
+        pytest.skip(
+            "NOT TESTED: this machine does not permit network namespaces (root is needed, or CAP_SYS_ADMIN and "
+            f"CAP_NET_ADMIN): {error.stderr.strip()}"
+        )
 
 
 def _make(machine: Machine, bridge: str, undo: ExitStack) -> None:
