@@ -5,7 +5,7 @@ Out: the reply to each.
 Never: waits for more to come. An idle writer sends at once; while a round trip is in flight the next batch
 gathers, and goes out as soon as the answer is there. The order of arrival is the order in Redis.
 
-Neighbouring pushes travel in one call of one script, which applies each for itself. When Redis fails, all that
+Neighbouring pushes travel together in calls of one script, which applies each for itself. When Redis fails, all that
 waits fails with it: whoever waits has waited as long as those in flight.
 
 Where replicas of Redis have to confirm writes, one WAIT behind a batch asks for all of it; the next batch gathers
@@ -20,7 +20,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import groupby
+from itertools import groupby, islice
 from typing import NamedTuple
 
 from pgw.errors import StoreBusy, StoreError, StoreUnavailable
@@ -31,6 +31,9 @@ log = logging.getLogger(__name__)
 
 BATCH_PUSHES = 64
 """Pushes in one script call: at about 10 µs each the script holds Redis for less than a millisecond."""
+TRIP_PUSHES = 16 * BATCH_PUSHES
+"""Pushes in one batch, in several calls. A worker that is overloaded needs a second and more from one round trip to the
+next, in which as many come as it can read; if it sent fewer, those that wait would become ever older."""
 BATCH_BYTES = 1 << 20
 """Bytes in one batch: about what Redis reads in a millisecond. A larger push goes alone."""
 WAITING_PUSHES = 4096
@@ -143,7 +146,7 @@ class Writer:
 
     def _take(self, moment: float) -> Iterator[_Waiting]:
         size = taken = 0
-        while self._waiting and taken < BATCH_PUSHES and not (taken and size + self._waiting[0].size > BATCH_BYTES):
+        while self._waiting and taken < TRIP_PUSHES and not (taken and size + self._waiting[0].size > BATCH_BYTES):
             waiting = self._waiting.popleft()
             self._waiting_bytes -= waiting.size
             if waiting.matters and moment - waiting.since > WAITING_SECONDS:
@@ -156,7 +159,7 @@ class Writer:
             yield waiting
 
     async def _send(self, batch: list[_Waiting], until: float) -> None:
-        runs = [(kind, list(run)) for kind, run in groupby(batch, key=_is_part)]
+        runs = list(_runs(batch))
         calls = [call for is_part, run in runs for call in self._calls(run, until, is_part=is_part)]
         try:
             matters = any(waiting.matters for waiting in batch)
@@ -191,6 +194,13 @@ class Writer:
             pushes = [waiting.write for waiting in run if isinstance(waiting.write, Part)]
             return [self._batch(pushes)._replace(until=until)]
         return [waiting.write._replace(until=until) for waiting in run if isinstance(waiting.write, Call)]
+
+
+def _runs(batch: Iterable[_Waiting]) -> Iterator[tuple[bool, list[_Waiting]]]:
+    """Writes that travel in one call, if they are pushes, or in one call each."""
+    for is_part, run in groupby(batch, key=_is_part):
+        while some := list(islice(run, BATCH_PUSHES)):
+            yield is_part, some
 
 
 def _is_part(waiting: _Waiting) -> bool:
