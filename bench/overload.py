@@ -1,7 +1,7 @@
 """What becomes of a gateway that is pushed to ten times as much as it can do, for a minute?
 
 Redis is stopped for nine tenths of the time meanwhile, and a crowd of clients, more than may wait, pushes without end
-and comes back a tenth of a second after a refusal. Before and after it a few clients push to the same gateway (one
+and comes back a second after a refusal, as Retry-After says. Before and after it a few clients push to the same gateway (one
 worker). Latencies are told as multiples of those before.
 
     .venv/bin/python bench/overload.py [SECONDS [CLIENTS]]
@@ -76,4 +76,4 @@ def running() -> Iterator[tuple[Server, RedisServer]]:
 
 
 if __name__ == "__main__":
-    main(float(sys.argv[1]) if len(sys.argv) > 1 else 60.0, int(sys.argv[2]) if len(sys.argv) > 2 else 6000)
+    main(float(sys.argv[1]) if len(sys.argv) > 1 else 60.0, int(sys.argv[2]) if len(sys.argv) > 2 else 5000)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+import signal
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
 from client import HOST
-from crowd import Crowd, allow_clients, braked
+from crowd import Crowd, allow_clients
 from held import memory_of
+from servers import wait_until
 from verdict import Verdict
 
 if TYPE_CHECKING:
@@ -18,6 +21,9 @@ if TYPE_CHECKING:
 CLIENTS = 5_000
 """More than may wait in one worker (4096)."""
 SECONDS = 3.0
+SOME = 100
+PATIENT = "--redis.timeout=30s"
+"""So that Redis, which stands still until some were refused, is not given up."""
 CLIENT_BYTES = 40 << 10
 """Of memory for each client: its connection (10 to 20 KB), its push, its group in the view."""
 STORED = re.compile(r'^number\{client="(\d+)",instance="",job="crowd"\} (\d+)$', re.MULTILINE)
@@ -28,12 +34,16 @@ def test_a_crowd_is_refused_in_part_and_nothing_is_lost(
 ) -> None:
     if not allow_clients(CLIENTS):
         pytest.skip(f"this process may not have {CLIENTS} connections: raise `ulimit -Hn`")
-    server = gateway(f"--redis.url={own_redis.tcp_url}", "--workers=1")
+    server = gateway(f"--redis.url={own_redis.tcp_url}", "--workers=1", PATIENT)
     before = memory_of(server)
 
-    with braked(own_redis.program, SECONDS):
-        crowd = Crowd((HOST, server.port), CLIENTS)
-        crowd.push_for(SECONDS)
+    crowd = Crowd((HOST, server.port), CLIENTS)
+    own_redis.program.send(signal.SIGSTOP)
+    with ThreadPoolExecutor(1) as pool:
+        pushing = pool.submit(crowd.push_for, SECONDS)
+        wait_until(lambda: crowd.statuses[503] >= SOME or pushing.done(), "some are refused")
+        own_redis.program.send(signal.SIGCONT)
+        pushing.result()
     memory = memory_of(server) - before
     verdict = told(judged(crowd, server.get("/metrics").text))
     print(f"{memory >> 20} MiB more")
