@@ -1,8 +1,8 @@
 """What becomes of a gateway that is pushed to ten times as much as it can do, for a minute?
 
 Redis is stopped for nine tenths of the time meanwhile, and a crowd of clients, more than may wait, pushes without end
-and comes back a second after a refusal, as Retry-After says. Before and after it a few clients push to the same gateway (one
-worker). Latencies are told as multiples of those before.
+and comes back a second after a refusal, as Retry-After says. Before and after it a few clients push to the same
+gateway (one worker). Latencies are told as multiples of those before.
 
     .venv/bin/python bench/overload.py [SECONDS [CLIENTS]]
 """
