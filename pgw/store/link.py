@@ -15,7 +15,7 @@ import contextlib
 import logging
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import hiredis
@@ -46,6 +46,8 @@ Argument = str | bytes | int | float
 PRIMARY = b"master"
 """What ROLE says of a server that takes writes."""
 
+LAST_TURNS = 8
+"""Of the event loop, within which an answer that is there is read and handed on; microseconds if there is none."""
 END_OF_TIME = 9_999_999_999.0
 """Seconds since 1970: the last whose microseconds are written with 16 digits."""
 
@@ -103,7 +105,7 @@ class Link:
             StoreRefused: Redis does not let us.
         """
         try:
-            async with asyncio.timeout(self._timeout), self._turn:
+            async with _time_limit(self._timeout), self._turn:
                 return await self._call_or_drop(calls)
         except TimeoutError:
             raise StoreUnavailable(f"Redis did not answer within {self._timeout:g} seconds") from None
@@ -223,6 +225,28 @@ class Link:
         connection, self._connection = self._connection, None
         if connection is not None:
             await connection.disconnect(nowait=True)
+
+
+@contextlib.asynccontextmanager
+async def _time_limit(seconds: float) -> AsyncIterator[None]:
+    """As asyncio.timeout, but what is at hand when the time is over still counts: an event loop that needs seconds for
+    a turn would otherwise find that Redis is late, with its answer unread.
+    """
+    loop = asyncio.get_running_loop()
+    async with asyncio.timeout(None) as limit:
+
+        def expire(turns: int) -> None:
+            nonlocal timer
+            if turns:
+                timer = loop.call_soon(expire, turns - 1)
+            else:
+                limit.reschedule(loop.time())
+
+        timer: asyncio.Handle = loop.call_later(seconds, expire, LAST_TURNS)
+        try:
+            yield
+        finally:
+            timer.cancel()
 
 
 async def _round_trip(connection: AbstractConnection, commands: Sequence[tuple[Argument, ...]]) -> list[Reply]:
