@@ -233,6 +233,7 @@ async def _time_limit(seconds: float) -> AsyncIterator[None]:
     a turn would otherwise find that Redis is late, with its answer unread.
     """
     loop = asyncio.get_running_loop()
+    timer: asyncio.Handle
     async with asyncio.timeout(None) as limit:
 
         def expire(turns: int) -> None:
@@ -242,7 +243,7 @@ async def _time_limit(seconds: float) -> AsyncIterator[None]:
             else:
                 limit.reschedule(loop.time())
 
-        timer: asyncio.Handle = loop.call_later(seconds, expire, LAST_TURNS)
+        timer = loop.call_later(seconds, expire, LAST_TURNS)
         try:
             yield
         finally:

@@ -97,6 +97,16 @@ async def test_the_time_for_a_confirmation_is_waited_only_where_one_is_asked_for
     await store.close()
 
 
+async def test_an_answer_that_is_there_counts_though_the_event_loop_was_late(redis_server: RedisServer) -> None:
+    async with opened(redis_server.url, time_limit=SHORT) as store:
+        await store.push(write(JOB, family("a", value="1")))
+        pushing = asyncio.create_task(store.push(write(JOB, family("a", value="2"))))
+        for _ in range(3):
+            await asyncio.sleep(0)  # it is sent
+        time.sleep(2 * SHORT)  # noqa: ASYNC251  the loop stands still
+        assert await pushing == {}
+
+
 def test_only_scripts_that_change_groups_are_told_a_time() -> None:
     for name in ("push", "fail", "delete", "wipe"):
         call = Call.of(load(name), ["key"], ["argument"])
