@@ -19,6 +19,7 @@ from pgw.store.base import NO_LIMITS, Changes, Copy, Feed, Limits, Write
 from pgw.store.keys import Keys
 from pgw.store.link import Argument, Call, Link, Reply
 from pgw.store.primary import read_url
+from pgw.store.watch import Watch
 from pgw.store.writer import UNCONFIRMED, Confirmation, Part, Writer
 
 log = logging.getLogger(__name__)
@@ -71,8 +72,9 @@ class RedisStore:
         self._expiring = asyncio.Lock()
         self._primary = read_url(url, slot_of=self._keys.changes, timeout=timeout)
         self._reader = Link(self._primary, timeout)
-        self._writing = Link(self._primary, timeout + confirmation.seconds)
-        self._writer = Writer(self._writing, self._batch, confirmation)
+        self._writing = Link(self._primary, timeout + (confirmation.seconds if confirmation.replicas else 0.0))
+        self._watch = Watch()
+        self._writer = Writer(self._writing, self._batch, watch=self._watch, timeout=timeout, confirmation=confirmation)
         self._push, self._fail, self._delete = map(scripts.load, ("push", "fail", "delete"))
         self._changes, self._groups, self._copies = map(scripts.load, ("changes", "groups", "copies"))
         self._count, self._wipe, self._due, self._expire = map(scripts.load, ("count", "wipe", "due", "expire"))
@@ -189,12 +191,14 @@ class RedisStore:
 
     async def follow(self) -> None:
         """See Store.follow."""
+        self._watch.start()  # the first time: whoever follows serves, and pushes may come
         await self._reader.follow()
         await self._writing.follow()
 
     async def close(self) -> None:
         """See Store.close."""
         await self._writer.close()
+        self._watch.stop()
         await self._reader.close()
         await self._primary.close()
 

@@ -6,6 +6,7 @@ Never: starts a server.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from contextlib import asynccontextmanager
 from hashlib import blake2b
@@ -141,7 +142,7 @@ class FakeLink:
         await self._redis.aclose()
 
     async def _call(self, call: Call) -> Reply:
-        words: tuple[Any, ...] = call.words
+        words: tuple[Any, ...] = call._replace(until=math.inf).sent(0.0)
         if call.script is not None:
             words = ("EVAL", call.script.source, *words[2:])
         try:

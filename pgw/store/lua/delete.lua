@@ -13,6 +13,7 @@
 --   returns for each group, up to where it stopped: 1 removed (or would be), 0 there is none, or it was pushed to since
 --   cost O(families of the groups), bounded by that number and the families of one group
 -- include: header
+-- include: late
 -- include: index
 -- include: totals
 -- include: remove

@@ -13,6 +13,7 @@
 --     or {"due"} as push.lua
 --   cost O(1)
 -- include: header
+-- include: late
 -- include: totals
 
 local CHANGES, TOMBSTONES, VERSION, EPOCH, DEADLINES, TOTALS, GROUP = unpack(KEYS)

@@ -25,6 +25,7 @@
 --     no group); the others leave nothing.
 --   cost O(families pushed) for each; a replace that drops families: O(families of the group)
 -- include: header
+-- include: late
 -- include: index
 -- include: totals
 -- include: clash

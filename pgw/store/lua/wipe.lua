@@ -12,6 +12,7 @@
 --     of the groups cannot be declared for the same reason: only `changes`, at that moment, knows them. They are in
 --     the slot of the others.
 -- include: header
+-- include: late
 
 local CHANGES, TOMBSTONES, FAMILIES, VERSION, EPOCH, DEADLINES, TOTALS = unpack(KEYS)
 local epoch, prefix = ARGV[1], ARGV[2]
