@@ -360,7 +360,6 @@ def test_any_sequence_leads_to_what_the_model_says(
         settings=settings(
             max_examples=100,
             stateful_step_count=30,
-            deadline=None,
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
         ),
     )

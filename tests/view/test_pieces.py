@@ -88,9 +88,7 @@ class PiecesBesideADictionary(RuleBasedStateMachine):
 
 
 def test_pieces_hold_what_a_dictionary_holds() -> None:
-    run_state_machine_as_test(
-        PiecesBesideADictionary, settings=settings(max_examples=100, stateful_step_count=40, deadline=None)
-    )
+    run_state_machine_as_test(PiecesBesideADictionary, settings=settings(max_examples=100, stateful_step_count=40))
 
 
 @pytest.mark.parametrize("length", [50, 100, 1_000, 5_000])

@@ -197,7 +197,7 @@ class History(RuleBasedStateMachine):
 
 
 def test_the_page_does_not_depend_on_what_was_before_and_is_valid() -> None:
-    run_state_machine_as_test(History, settings=settings(max_examples=200, stateful_step_count=20, deadline=None))
+    run_state_machine_as_test(History, settings=settings(max_examples=200, stateful_step_count=20))
 
 
 # What stands where pushes that nobody checked clash.
