@@ -5,7 +5,7 @@ Out: pages that show every push answered before they were asked for, on whicheve
 Never: blocks the event loop for long: groups are taken in slices, and compressed in a thread.
 Follows: section 7 of the design.
 
-One scrape at a time works on the view; those that wait share the work of the next one.
+One scrape at a time works on the view; those that wait share the work of the next one, or its failure.
 """
 
 import asyncio
@@ -14,6 +14,7 @@ import heapq
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+from pgw.errors import StoreError, StoreUnavailable
 from pgw.formats.escaping import Escaper, Scheme
 from pgw.gateway.deadlines import Deadlines
 from pgw.gateway.push_times import NAMES as PUSH_TIMES
@@ -82,6 +83,8 @@ class Mirror:
         be answered."""
         self._done = 0
         """Which of them the view is from; 0: none."""
+        self._failed = (0, "")
+        """Which of them was the last that failed, and why."""
         self._frozen = 0
         """How many groups the view had when the garbage collector was last told to leave it alone."""
         self._gzip: tuple[int, Page] | None = None
@@ -173,11 +176,23 @@ class Mirror:
         return self._begun
 
     async def _read(self, begun: int) -> None:
-        """Take in what has changed, unless a read after those that had `begun` when it was asked for has done so."""
+        """Take in what has changed, unless a read after those that had `begun` when it was asked for has done so.
+
+        If such a read has failed, so does this: each would wait for Redis for as long again, one after the other.
+        """
         if self._done > begun:
             return
+        number, reason = self._failed
+        if number > begun:
+            raise StoreUnavailable(reason)
         self._begun += 1
-        number = self._begun
+        try:
+            await self._take_changes(self._begun)
+        except StoreError as error:
+            self._failed = self._begun, str(error)
+            raise
+
+    async def _take_changes(self, number: int) -> None:
         changes = await self._store.changes(self._feed)
         self.sums, self.now = changes.telemetry, changes.now
         await self._drop(changes)

@@ -48,9 +48,16 @@ PIECES = 200
 
 
 @pytest.fixture(scope="module")
-def server(start_for_module: StartServer) -> Server:
-    """One gateway for all of them."""
+def running_server(start_for_module: StartServer) -> Server:
+    """One gateway for all of them; ask for `server` instead, which is empty."""
     return start_for_module()
+
+
+@pytest.fixture
+def server(running_server: Server) -> Server:
+    """A gateway without any groups: each load begins to count anew."""
+    running_server.delete_all_groups()
+    return running_server
 
 
 @pytest.mark.parametrize("beginning", BEGINNINGS.values(), ids=BEGINNINGS.keys())
