@@ -17,6 +17,8 @@ OURS, CHECKED, UNCHECKED = "pgw", "pushgateway", "pushgateway, unchecked"
 BARE, VICTORIA = "bare Falcon", "VictoriaMetrics"
 ALL = (OURS, CHECKED, UNCHECKED, BARE, VICTORIA)
 Rounds = dict[str, list[Measured]]
+WARM_SECONDS = 1.0
+"""What each is sent before the rounds begin, and is not counted: caches fill, Go's heap finds its size."""
 
 
 def servers(lab: Lab, running: ExitStack, groups: int = 0, names: Sequence[str] = ALL) -> dict[str, Server]:
@@ -40,6 +42,9 @@ def start(lab: Lab, name: str, groups: int) -> AbstractContextManager[Server]:
 def compare(lab: Lab, contest: Mapping[str, tuple[Server, Load]], seconds: float, rounds: int) -> Rounds:
     """All rounds: name -> what was measured in each."""
     found: Rounds = {name: [] for name in contest}
+    if rounds > 1:
+        for server, load in contest.values():
+            saturate(lab, server, load, WARM_SECONDS)
     for _ in range(rounds):
         for name, (server, load) in contest.items():
             found[name].append(saturate(lab, server, load, seconds))

@@ -13,11 +13,9 @@ from typing import NamedTuple
 from closed_loop import Load, saturate
 from contest import BARE, CHECKED, OURS, UNCHECKED, servers
 from lab import Lab, Server
-from open_loop import latencies
+from open_loop import latencies, pushes
 from question import Curve, Findings, Plot, Question, Size
-from sender import request
 
-from payload import body
 from spread import shown
 
 NAMES = (OURS, CHECKED, UNCHECKED, BARE)
@@ -52,7 +50,7 @@ def measure(lab: Lab, plan: Plan) -> Findings:
         found: list[list[list[float]]] = [[] for _ in cases]
         for _ in range(plan.rounds):
             for case, rounds in zip(cases, found, strict=True):
-                rounds.append(sorted(latencies(case.server.port, requests(), case.rate, plan.seconds)))
+                rounds.append(sorted(latencies(case.server.port, pushes(), case.rate, plan.seconds)))
     rows = [row_of(case, rounds) for case, rounds in zip(cases, found, strict=True)]
     curves = [
         Curve(f"{case.name}, {case.rate:,.0f}/s ({case.share})", curve_of(rounds))
@@ -74,11 +72,6 @@ def cases_of(started: dict[str, Server], most: dict[str, float], shares: tuple[f
     ]
     rate = most[CHECKED] * shares[-1]
     return [*cases, Case(OURS, f"as {CHECKED} at {shares[-1]:.0%}", started[OURS], rate)]
-
-
-def requests() -> list[bytes]:
-    """The same series with other values."""
-    return [request("PUT", "/metrics/job/j0", body(10, variant)) for variant in range(8)]
 
 
 def row_of(case: Case, rounds: list[list[float]]) -> list[str]:

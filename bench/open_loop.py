@@ -5,15 +5,22 @@ Out: the latency of each push, counted from the moment at which it should have b
 Never: waits for a slow server before it means to send the next (coordinated omission): a push that finds all
 connections busy waits, and its clock runs.
 
+As a program: python bench/open_loop.py PORT RATE SECONDS pushes ten samples and prints the latencies as JSON.
+
 select, because its timeout is in microseconds; that of epoll, and so of asyncio, is in milliseconds.
 """
 
+import json
 import select
 import socket
 import sys
 import time
 from collections import deque
 from collections.abc import Sequence
+
+from sender import request
+
+from payload import body
 
 CONNECTIONS = 64
 GIVE_UP = 4
@@ -32,9 +39,15 @@ def latencies(port: int, requests: Sequence[bytes], rate: float, seconds: float)
         generator.close()
 
 
+def pushes() -> list[bytes]:
+    """Pushes of ten samples into the first group of the bench: the same series with other values."""
+    return [request("PUT", "/metrics/job/j0", body(10, variant)) for variant in range(8)]
+
+
 class _Generator:
     def __init__(self, port: int) -> None:
-        self._idle = [socket.create_connection(("127.0.0.1", port)) for _ in range(CONNECTIONS)]
+        self._idle = deque(socket.create_connection(("127.0.0.1", port)) for _ in range(CONNECTIONS))
+        """They take turns, so that all workers get some."""
         for each in self._idle:
             each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._busy: dict[socket.socket, float] = {}
@@ -63,7 +76,7 @@ class _Generator:
             each.close()
 
     def _send(self, request: bytes, intended: float) -> None:
-        connection = self._idle.pop()
+        connection = self._idle.popleft()
         connection.sendall(request)
         self._busy[connection] = intended
 
@@ -75,3 +88,8 @@ class _Generator:
                 sys.exit(f"a push was answered with {answer[:300]!r}")
             self._found.append(time.perf_counter() - self._busy.pop(connection))
             self._idle.append(connection)
+
+
+if __name__ == "__main__":
+    port, rate, seconds = sys.argv[1:]
+    print(json.dumps(latencies(int(port), pushes(), float(rate), float(seconds))))
