@@ -1,7 +1,8 @@
 """The ceiling: a bare Falcon endpoint that reads the body of a push and answers 202, served as pgw is served.
 
 In: an address to listen on and a number of workers.
-Out: a server with gunicorn's settings, worker class and connection class of pgw; only what belongs to Redis is left out.
+Out: a server with gunicorn's settings, worker class and connection class of pgw; only what belongs to Redis is left
+out.
 """
 
 import sys

@@ -1,8 +1,8 @@
-"""Does a worker's memory stay flat while label values come that have never been there? Pushes at saturation for minutes.
+"""Does a worker's memory stay flat while label values come that have never been there?
 
-wrk pushes ten samples at a time into one group, each with a label value of its own; what a worker remembers of series is
-bounded, so its memory has to stop growing. Wanted: after the first half, in which the caches fill, no worker grows by more
-than 5 %.
+For minutes, at saturation, wrk pushes ten samples at a time into one group, each with a label value of its own; what a
+worker remembers of series is bounded, so its memory has to stop growing. Wanted: after the first half, in which the
+caches fill, no worker grows by more than 5 %.
 
     python bench/churn.py [smoke|quick|full]
 """
@@ -13,13 +13,19 @@ from typing import NamedTuple
 
 from closed_loop import Load, Measured, saturate
 from lab import Lab, Server
-from question import Curve, Findings, Plot, Question, Size
-
 from processes import resident
+from question import Curve, Findings, Plot, Question, Size
 
 MEGABYTE = 1 << 20
 WANTED_PERCENT = 5
-COLUMNS = ("seconds", "pushes so far, about", "workers, MB", "Redis, MB", "growth in the second half: measured", "wanted")
+COLUMNS = (
+    "seconds",
+    "pushes so far, about",
+    "workers, MB",
+    "Redis, MB",
+    "growth in the second half: measured",
+    "wanted",
+)
 ROWS = 10
 
 
@@ -46,7 +52,7 @@ def measure(lab: Lab, plan: Plan) -> Findings:
         looks = list(watch(server, plan))
         pushed = pushing.result()
     step = max(1, len(looks) // ROWS)
-    rows = [row_of(look, pushed) for look in looks[:: -step][::-1]]
+    rows = [row_of(look, pushed) for look in looks[::-step][::-1]]
     rows[-1] = [*rows[-1][:-2], f"{growth(looks):+.1f} %", f"<= {WANTED_PERCENT} %"]
     curves = [
         Curve(f"worker {number + 1}", [(look.seconds, look.workers[number] / MEGABYTE) for look in looks])
@@ -76,7 +82,14 @@ def growth(looks: list[Look]) -> float:
 def row_of(look: Look, pushed: Measured) -> list[str]:
     """One row."""
     workers = ", ".join(f"{each / MEGABYTE:,.1f}" for each in look.workers)
-    return [f"{look.seconds:,.0f}", f"{look.seconds * pushed.rate:,.0f}", workers, f"{look.redis / MEGABYTE:,.1f}", "", ""]
+    return [
+        f"{look.seconds:,.0f}",
+        f"{look.seconds * pushed.rate:,.0f}",
+        workers,
+        f"{look.redis / MEGABYTE:,.1f}",
+        "",
+        "",
+    ]
 
 
 QUESTION = Question(

@@ -6,7 +6,6 @@ Never: says anything of latency: in a closed loop a slow server is asked less of
 """
 
 import re
-import socket
 import sys
 import tempfile
 import time
@@ -14,10 +13,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lab import Lab, Server
-from sender import Sender
-
 from payload import FRESH_BODY, body
 from processes import cpu_seconds
+from sender import Sender
 
 CONNECTIONS = 16
 VARIANTS = 8
@@ -126,5 +124,5 @@ def _push(server: Server, load: Load, number: int) -> None:
         sender = Sender(server.port, server.method, server.base)
         sender.push([number * 7 % load.groups], samples=load.samples, variant=number % VARIANTS)
         sender.close()
-    except socket.error as error:
+    except OSError as error:
         sys.exit(f"a push failed: {error}")

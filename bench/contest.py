@@ -4,13 +4,12 @@ In: running servers and what each is sent.
 Out: what was measured in each round; rows that compare each with ours, round by round.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from typing import Any
 
 from closed_loop import Load, Measured, saturate
 from lab import Lab, Server
-
 from spread import ratios, shown
 
 OURS, CHECKED, UNCHECKED = "pgw", "pushgateway", "pushgateway, unchecked"
@@ -29,7 +28,7 @@ def servers(lab: Lab, running: ExitStack, groups: int = 0, names: Sequence[str] 
 
 def start(lab: Lab, name: str, groups: int) -> AbstractContextManager[Server]:
     """Start one of them."""
-    starts = {
+    starts: dict[str, Callable[[int], AbstractContextManager[Server]]] = {
         OURS: lab.pgw,
         CHECKED: lab.pushgateway,
         UNCHECKED: lab.unchecked_pushgateway,

@@ -20,9 +20,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from sender import Sender
-
 from processes import family_of
+from sender import Sender
 
 START_SECONDS = 120
 """For a pushgateway that reads a million series from its file."""
@@ -96,8 +95,8 @@ class Lab:
         """VictoriaMetrics, an outside mark: it stores samples, and knows no groups nor checks."""
         program = self.program("victoria-metrics", "victoria-metrics")
         command = [program, "-httpListenAddr=127.0.0.1:PORT", "-storageDataPath=DIR/data", "-loggerLevel=ERROR"]
-        with self._running([*command, "-retentionPeriod=1d"], "/health") as server:
-            server = server._replace(method="POST", base="/api/v1/import/prometheus?extra_label=job=")
+        with self._running([*command, "-retentionPeriod=1d"], "/health") as plain:
+            server = plain._replace(method="POST", base="/api/v1/import/prometheus?extra_label=job=")
             fill(server, groups, samples)
             yield server
 

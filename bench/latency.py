@@ -15,7 +15,6 @@ from contest import BARE, CHECKED, OURS, UNCHECKED, servers
 from lab import Lab, Server
 from open_loop import latencies, pushes
 from question import Curve, Findings, Plot, Question, Size
-
 from spread import shown
 
 NAMES = (OURS, CHECKED, UNCHECKED, BARE)
@@ -56,13 +55,19 @@ def measure(lab: Lab, plan: Plan) -> Findings:
         Curve(f"{case.name}, {case.rate:,.0f}/s ({case.share})", curve_of(rounds))
         for case, rounds in zip(cases, found, strict=True)
     ]
-    highest = [curve for curve, case in zip(curves, cases, strict=True) if case.share == cases[-1].share or case.rate == cases[-1].rate]
+    highest = [
+        curve
+        for curve, case in zip(curves, cases, strict=True)
+        if case.share == cases[-1].share or case.rate == cases[-1].rate
+    ]
     plot = Plot("one push in ... takes longer", "milliseconds", highest or curves, log_x=True, log_y=True)
     raw = [
         {"server": case.name, "share": case.share, "rate": case.rate, "rounds": [figures_of(each) for each in rounds]}
         for case, rounds in zip(cases, found, strict=True)
     ]
-    return Findings(COLUMNS, rows, plot, {"saturation": most, "cases": raw, "curves": [each._asdict() for each in curves]})
+    return Findings(
+        COLUMNS, rows, plot, {"saturation": most, "cases": raw, "curves": [each._asdict() for each in curves]}
+    )
 
 
 def cases_of(started: dict[str, Server], most: dict[str, float], shares: tuple[float, ...]) -> list[Case]:
@@ -96,7 +101,6 @@ def curve_of(rounds: list[list[float]]) -> list[tuple[float, float]]:
     ordered = sorted(latency for each in rounds for latency in each)
     steps = [10 ** (step / 8) for step in range(1, 40)]
     return [(one_in, 1000 * percentile(ordered, 100 - 100 / one_in)) for one_in in steps if one_in <= len(ordered) / 2]
-
 
 
 QUESTION = Question(

@@ -1,8 +1,8 @@
 """How much memory do 100,000 series take? Redis and one worker's view, beside the pushgateway.
 
-Groups of 10 samples; resident memory after a scrape, for the pushgateway too, which holds less before its first. Of our
-worker counts what it has grown by since it was ready, which is its view and its caches; the whole of it stands beside that.
-Each round starts new servers.
+Groups of 10 samples; resident memory after a scrape, for the pushgateway too, which holds less before its first. Of
+our worker counts what it has grown by since it was ready, which is its view and its caches; the whole of it stands
+beside that. Each round starts new servers.
 
     python bench/memory.py [smoke|quick|full]
 """
@@ -12,15 +12,21 @@ from statistics import median
 from typing import NamedTuple
 
 from lab import Lab, fill
+from processes import resident
 from question import Findings, Plot, Question, Size
 from scraper import Scraper
-
-from processes import resident
 from spread import ratios, shown
 
 MEGABYTE = 1 << 20
 WANTED = 0.75
-COLUMNS = ("series", "what", "MB: median (least..most)", "bytes a series", "share of the pushgateway: measured", "wanted")
+COLUMNS = (
+    "series",
+    "what",
+    "MB: median (least..most)",
+    "bytes a series",
+    "share of the pushgateway: measured",
+    "wanted",
+)
 REDIS, VIEW, WORKER, BOTH, WHOLE, THEIRS = (
     "Redis",
     "view of a worker",

@@ -18,9 +18,8 @@ import time
 from collections import deque
 from collections.abc import Sequence
 
-from sender import request
-
 from payload import body
+from sender import request
 
 CONNECTIONS = 64
 GIVE_UP = 4

@@ -44,9 +44,7 @@ def measure(lab: Lab, plan: Plan) -> Findings:
                 if stored > 1:
                     contest[HOME] = (home, Load(1))
                 found[stored] = compare(lab, contest, plan.seconds, plan.rounds)
-    table = [
-        [f"{stored:,}", *row] for stored, rounds in found.items() for row in rows(rounds, WANTED.get(stored, {}))
-    ]
+    table = [[f"{stored:,}", *row] for stored, rounds in found.items() for row in rows(rounds, WANTED.get(stored, {}))]
     return Findings(
         ["groups stored", *columns("pushes")],
         table,

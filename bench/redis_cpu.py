@@ -11,9 +11,8 @@ from typing import NamedTuple
 
 from closed_loop import Load, saturate
 from lab import Lab, Server
-from question import Findings, Plot, Question, Size
-
 from processes import cpu_seconds
+from question import Findings, Plot, Question, Size
 from spread import shown
 
 COLUMNS = (

@@ -1,9 +1,9 @@
-"""How long does a scrape take, by how much has changed since the last one? Groups of 10 samples, gzip, the whole answer.
+"""How long does a scrape take, by how much has changed since the last one?
 
-Before each scrape nothing, one percent or all of the groups are pushed again with other values; the time of these pushes
-is not counted. Our workers catch up with pushes now and then between scrapes, every five seconds at most, as they do in
-operation: while all groups are pushed that may take a part of the scrape's work ahead. The pushgateway runs
-without its check, which only pushes notice. Rounds alternate.
+Groups of 10 samples, gzip, the whole answer. Before each scrape nothing, one percent or all of the groups are pushed
+again with other values; the time of these pushes is not counted. Our workers catch up with pushes now and then between
+scrapes, every five seconds at most, as they do in operation: while all groups are pushed that may take a part of the
+scrape's work ahead. The pushgateway runs without its check, which only pushes notice. Rounds alternate.
 
     python bench/scrape.py [smoke|quick|full]
 """
@@ -18,7 +18,6 @@ from lab import Lab
 from question import Curve, Findings, Plot, Question, Size
 from scraper import Scraper
 from sender import Sender
-
 from spread import ratios, shown
 
 WANTED = {(10_000, 0.0): 50, (10_000, 0.01): 10, (10_000, 1.0): 2}

@@ -22,7 +22,6 @@ from lab import ROOT, Lab, Server
 from question import Findings, Plot, Question, Size
 from scraper import Scraper
 from sender import Sender
-
 from spread import ratios, shown
 
 SHARE = 0.01
@@ -57,7 +56,10 @@ def measure(lab: Lab, plan: Plan) -> Findings:
             idle.append(longest_push(started[OURS], plan.seconds))
             for name, server in started.items():
                 change(server, plan, number)
-                with pushing(server if name == OURS else None, plan.seconds, busy), closing(Scraper(server.port)) as page:
+                with (
+                    pushing(server if name == OURS else None, plan.seconds, busy),
+                    closing(Scraper(server.port)) as page,
+                ):
                     times[name].append(page.scrape()[0])
     ours, theirs = times[OURS], times[UNCHECKED]
     series = f"{10 * plan.groups:,}"

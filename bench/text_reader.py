@@ -10,16 +10,18 @@ returns families; theirs gets text, decoded beforehand, and its iterator is run 
 import gc
 import time
 from collections.abc import Callable
+from functools import partial
 from statistics import median
 from typing import NamedTuple
 
 from lab import Lab
+from payload import body
+from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 from question import Findings, Plot, Question, Size
-
-from payload import body
-from pgw.formats.text_reader import TextReader
 from spread import ratios, shown
+
+from pgw.formats.text_reader import TextReader
 
 SAMPLES = 1_000
 COLUMNS = ("series", "pgw, µs a sample: median (least..most)", "prometheus_client", "ratio: measured", "wanted")
@@ -41,16 +43,26 @@ def measure(_lab: Lab, plan: Plan) -> Findings:
     for number in range(plan.rounds):
         for case, (ours, theirs) in found.items():
             content = body(SAMPLES, number % 8, f"{number}-" if case == NEW else "")
-            ours.append(microseconds(lambda content=content: reader.read(content)))  # type: ignore[misc]
-            theirs.append(microseconds(lambda text=content.decode(): list(text_string_to_metric_families(text))))  # type: ignore[misc]
+            text = content.decode()
+            ours.append(microseconds(partial(reader.read, content)))
+            theirs.append(microseconds(partial(parsed_by_theirs, text)))
     rows = [
         [case, shown(ours), shown(theirs), shown(ratios(theirs, ours)), f">= {WANTED[case]}"]
         for case, (ours, theirs) in found.items()
     ]
-    bars = {f"{name}: {case}": median(each) for case, both in found.items() for name, each in zip(("pgw", "theirs"), both, strict=True)}
+    bars = {
+        f"{name}: {case}": median(each)
+        for case, both in found.items()
+        for name, each in zip(("pgw", "theirs"), both, strict=True)
+    }
     plot = Plot("", "microseconds a sample", bars=bars, log_y=True)
     raw = {case: {"pgw": ours, "prometheus_client": theirs} for case, (ours, theirs) in found.items()}
     return Findings(COLUMNS, rows, plot, raw)
+
+
+def parsed_by_theirs(text: str) -> list[Metric]:
+    """What prometheus_client makes of a body."""
+    return list(text_string_to_metric_families(text))
 
 
 def microseconds(work: Callable[[], object]) -> float:
