@@ -123,7 +123,7 @@ class Most:
 QUESTION = Question(
     "large_api",
     "Answers that hold all groups: memory of the worker, and the longest push meanwhile",
-    {Size.SMOKE: Plan(100, 1), Size.QUICK: Plan(10_000, 5), Size.FULL: Plan(100_000, 60)},
+    {Size.SMOKE: Plan(20, 0.1), Size.QUICK: Plan(10_000, 5), Size.FULL: Plan(100_000, 60)},
     measure,
 )
 

@@ -46,8 +46,13 @@ def versions() -> dict[str, str]:
     found = {"Python": platform.python_version()} | {package: version(package) for package in PACKAGES}
     for program, flag in PROGRAMS.items():
         said = _output(program, flag) if shutil.which(program) else "not installed"
-        found[program] = said.splitlines()[0][:100] if said else "unknown"
+        found[program] = said.splitlines()[0][:100] if said else _packaged(program)
     return found
+
+
+def _packaged(program: str) -> str:
+    """The version of Debian's package, for a program that does not say its own."""
+    return _output("dpkg-query", "-W", "-f=${Version}", program) if shutil.which("dpkg-query") else "unknown"
 
 
 def _output(*command: str) -> str:
