@@ -155,7 +155,8 @@ class _Reading:
         values = pieces[1::2]
         if layout is None or len(values) != len(layout.label_names):
             return None
-        series = Series(layout.name, zip(layout.label_names, values, strict=True))
+        # As many as names, so not strict, which takes as long as all the rest of making a series.
+        series = Series(layout.name, zip(layout.label_names, values))  # noqa: B905
         if len(head) <= LONGEST_REMEMBERED:
             self._memory.heads.put(head, series)
         return series
