@@ -37,8 +37,9 @@ fmt: .venv/.developed ## Format the code and mend what ruff can
 cover: .venv/.developed .coverage ## Show which lines the tests do not run
 	$(BIN)/coverage report --show-missing --skip-covered
 
-bench: .venv/.developed ## Measure: every program in bench/, one table each; wants wrk and prometheus-pushgateway
-	@for script in $$(grep -l '__main__' bench/*.py); do echo "== $$script"; $(BIN)/python $$script || exit; done
+bench: .venv/.developed ## Measure all of bench/ into bench/RESULTS.md, quickly; ARGS="full" takes hours, ARGS="quick latency" one thing
+	$(BIN)/pip install --quiet --group bench
+	$(BIN)/python bench/run.py $(ARGS)
 
 fuzz: .venv/.developed ## Send a million hostile requests, in some minutes; ARGS="2000000 7" for more and another seed
 	cd tests/support && ../../$(BIN)/python storm.py $(or $(ARGS),1000000)

@@ -1,74 +1,94 @@
-"""What does `/api/v1/metrics` of very many groups cost the worker that answers it, and the pushes besides?
+"""What do the answers that hold all groups cost the worker that gives them, and the pushes besides?
 
-One worker, so that every push meets it. A client reads the answer as fast as it comes, another pushes all the time.
-Memory is the worker's resident set: with an empty store, with its view loaded, and the most while it answers.
+`/api/v1/metrics` and the protobuf scrape of very many groups. One worker, so that every push meets it. A client reads
+the answer as fast as it comes, others push a hundred times a second (open loop). Memory is the worker's resident set:
+with an empty store, with its view loaded, and the most while it answers.
 
-    .venv/bin/python bench/large_api.py [GROUPS]
+    python bench/large_api.py [smoke|quick|full]
 """
 
 import http.client
-import os
-import sys
 import threading
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from typing import NamedTuple
 
-from peers import body, pgw
+from lab import Lab, Server, fill
+from processes import resident
+from question import Findings, Plot, Question, Size
+from scrape_million import longest_push, pushing
 
 PROTOBUF = "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited"
 PATHS = {"JSON": ("/api/v1/metrics", "*/*"), "protobuf": ("/metrics", PROTOBUF)}
-LOADERS = 4
 MEGABYTE = 1 << 20
+COLUMNS = (
+    "answer",
+    "MB",
+    "first byte, ms",
+    "whole, s",
+    "worker, MB: empty",
+    "loaded",
+    "most",
+    "longest push, ms: idle",
+    "meanwhile",
+)
 
 
-def main(groups: int) -> None:
-    """Print the table."""
-    print("| answer | MB | first byte, ms | whole, s | worker, MB: empty | loaded | most | push, ms: idle | busy |")
-    print("|---|---|---|---|---|---|---|---|---|")
-    with pgw(workers=1) as port:
-        worker = worker_of(port)
+class Plan(NamedTuple):
+    """How much of it."""
+
+    groups: int
+    seconds: float
+    """Of pushes, which an answer comes into; and of pushes without."""
+
+
+class Answer(NamedTuple):
+    """How one answer came."""
+
+    first: float
+    whole: float
+    size: int
+
+
+def measure(lab: Lab, plan: Plan) -> Findings:
+    """Ask for each."""
+    rows, figures = [], {}
+    with lab.pgw(workers=1) as server:
+        [worker] = server.fronts()
         empty = resident(worker)
-        with ThreadPoolExecutor(LOADERS) as loaders:
-            list(loaders.map(lambda first: push(port, range(first, groups, LOADERS)), range(LOADERS)))
-        read(port, "/metrics", "*/*")
-        idle = 1000 * longest_push(port, lambda: time.sleep(3))
-        for name, asked in PATHS.items():
+        fill(server, plan.groups)
+        read(server, "/metrics", "*/*")
+        idle = longest_push(server, plan.seconds)
+        for name, (path, accept) in PATHS.items():
             loaded, most = resident(worker), Most(worker)
-            first, whole, size, longest = read_while_pushing(port, *asked)
-            answer = f"{name} | {size / MEGABYTE:,.0f} | {first * 1000:,.0f} | {whole:,.1f}"
-            memory = " | ".join(f"{value / MEGABYTE:,.0f}" for value in (empty, loaded, most.stop()))
-            print(f"| {answer} | {memory} | {idle:,.1f} | {longest * 1000:,.1f} |", flush=True)
+            longest: list[float] = []
+            with pushing(server, plan.seconds, longest):
+                answer = read(server, path, accept)
+            memory = [empty, loaded, most.stop()]
+            figures[name] = answer._asdict() | {"memory": memory, "idle": idle, "meanwhile": longest}
+            rows.append(row_of(name, answer, memory, (idle, *longest)))
+    bars = {
+        f"{name}: {what}": 1000 * seconds
+        for name, each in figures.items()
+        for what, seconds in (("idle", idle), ("meanwhile", each["meanwhile"][0]))
+    }
+    return Findings(COLUMNS, rows, Plot("", "milliseconds of the longest push", bars=bars), figures)
 
 
-def push(port: int, numbers: range) -> None:
-    """Push groups one after the other."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-    for number in numbers:
-        put(connection, number)
-    connection.close()
+def row_of(name: str, answer: Answer, memory: list[int], pushes: tuple[float, ...]) -> list[str]:
+    """One row."""
+    return [
+        name,
+        f"{answer.size / MEGABYTE:,.1f}",
+        f"{answer.first * 1000:,.0f}",
+        f"{answer.whole:,.2f}",
+        *(f"{value / MEGABYTE:,.0f}" for value in memory),
+        *(f"{value * 1000:,.1f}" for value in pushes),
+    ]
 
 
-def put(connection: http.client.HTTPConnection, number: int) -> None:
-    """One push, or the end."""
-    connection.request("PUT", f"/metrics/job/j{number}", body())
-    answer = connection.getresponse()
-    answer.read()
-    if answer.status >= 300:
-        sys.exit(f"push {number} was answered with {answer.status}")
-
-
-def read_while_pushing(port: int, path: str, accept: str) -> tuple[float, float, int, float]:
-    """What `read` tells, and the seconds of the longest push meanwhile."""
-    answers: list[tuple[float, float, int]] = []
-    longest = longest_push(port, lambda: answers.append(read(port, path, accept)))
-    return *answers[0], longest
-
-
-def read(port: int, path: str, accept: str) -> tuple[float, float, int]:
-    """Seconds to the first byte and to the last, and the bytes."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
+def read(server: Server, path: str, accept: str) -> Answer:
+    """Read an answer whole."""
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=120)
     begun = time.perf_counter()
     connection.request("GET", path, headers={"Accept": accept})
     answer = connection.getresponse()
@@ -77,28 +97,7 @@ def read(port: int, path: str, accept: str) -> tuple[float, float, int]:
     while part := answer.read(MEGABYTE):
         size += len(part)
     connection.close()
-    return first, time.perf_counter() - begun, size
-
-
-def longest_push(port: int, work: Callable[[], object]) -> float:
-    """Seconds of the longest of the pushes made while something else goes on."""
-    done = threading.Event()
-    with ThreadPoolExecutor(1) as pool:
-        longest = pool.submit(longest_until, port, done)
-        work()
-        done.set()
-        return longest.result()
-
-
-def longest_until(port: int, done: threading.Event) -> float:
-    """Push a hundred times a second until told to stop."""
-    connection, longest = http.client.HTTPConnection("127.0.0.1", port, timeout=60), 0.0
-    while not done.wait(0.01):
-        begun = time.perf_counter()
-        put(connection, 0)
-        longest = max(longest, time.perf_counter() - begun)
-    connection.close()
-    return longest
+    return Answer(first, time.perf_counter() - begun, size)
 
 
 class Most:
@@ -121,21 +120,12 @@ class Most:
         return self._most
 
 
-def resident(pid: int) -> int:
-    """The bytes that a process holds in memory."""
-    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGESIZE")
-
-
-def worker_of(port: int) -> int:
-    """The one worker of the gateway that listens on a port."""
-    ours = {}
-    for path in Path("/proc").glob("[0-9]*"):
-        if f":{port}".encode() in (path / "cmdline").read_bytes():
-            ours[int(path.name)] = int((path / "stat").read_text().rpartition(")")[2].split()[1])
-    [worker] = [pid for pid, parent in ours.items() if parent in ours]
-    return worker
-
+QUESTION = Question(
+    "large_api",
+    "Answers that hold all groups: memory of the worker, and the longest push meanwhile",
+    {Size.SMOKE: Plan(20, 0.1), Size.QUICK: Plan(10_000, 5), Size.FULL: Plan(100_000, 60)},
+    measure,
+)
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:] or ["100000"]))
+    QUESTION.run()
