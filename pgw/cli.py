@@ -155,6 +155,7 @@ def _table(groups: list[Group]) -> str:
     lines = [("GROUP", "FAMILIES", "BYTES", "LAST PUSH")]
     for group in groups:
         failed = "" if group.last_push_successful else f"  FAILED {_moment(group.failed_at, now)}"
+        failed += f"  expires {_expiry(group, now)}" if group.deadline else ""
         lines.append(
             (group.key.name, str(len(group.fragments)), str(_size(group)), _moment(group.pushed_at, now) + failed)
         )
@@ -175,6 +176,7 @@ def _text(group: Group) -> str:
         f"labels      {labels}",
         f"pushed      {_moment(group.pushed_at, now)}",
         f"failed      {_moment(group.failed_at, now)}{failed}",
+        *([f"expires     {_expiry(group, now)}"] if group.deadline else []),
         f"holds       {len(group.fragments)} families, {_size(group)} bytes",
     ]
     return "\n".join([*head, *map(_family_text, group.fragments)])
@@ -196,6 +198,7 @@ def _outline(group: Group) -> dict[str, Any]:
         "last_push": _timestamp(group.pushed_at),
         "last_failure": _timestamp(group.failed_at),
         "last_push_successful": group.last_push_successful,
+        "expires_at": _timestamp(group.deadline),
     }
 
 
@@ -235,6 +238,12 @@ def _moment(microseconds: int, now: float) -> str:
     """A moment and its age: `2026-01-31T12:00:00.000Z (5m ago)`."""
     timestamp = _timestamp(microseconds)
     return "never" if timestamp is None else f"{timestamp} ({_age(now - microseconds / MICROSECONDS)} ago)"
+
+
+def _expiry(group: Group, now: float) -> str:
+    """When the families expire: `2026-01-31T12:00:00.000Z (in 5m)`; or that they have, removed or not."""
+    left = group.deadline / MICROSECONDS - now
+    return f"{_timestamp(group.deadline)} ({f'in {_age(left)}' if left > 0 else f'EXPIRED {_age(-left)} ago'})"
 
 
 def _age(seconds: float) -> str:

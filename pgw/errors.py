@@ -7,6 +7,7 @@
     |  |- BadGroupingKey                        the path does not name a group
     |  |- BadBody                               the body cannot be decompressed or is of no known form
     |  |- ParseError(line, reason)              the body is not the format it claims to be
+    |  |- BadLifetime(asked, expected)          the time that the group is to live is none, or too long
     |  |- TooManyFamilies(families, limit)       one push would hold up all others
     |  |- InconsistentPush(reason)              well-formed, but it may not stand beside what is stored
     |- BodyTooLarge(limit)                      more bytes than are accepted, after decompression
@@ -64,6 +65,15 @@ class ParseError(PushError):
         super().__init__(f"text format parsing error in line {line}: {reason}")
         self.line = line
         self.reason = reason
+
+
+class BadLifetime(PushError):
+    """A push asks its group to live for a time that is none, or longer than is allowed."""
+
+    def __init__(self, asked: str, expected: str) -> None:
+        super().__init__(f"the time to live (X-Pushgateway-TTL or ?ttl=): {asked!r} is not {expected}")
+        self.asked = asked
+        self.expected = expected
 
 
 class TooManyFamilies(PushError):

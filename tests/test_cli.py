@@ -162,6 +162,24 @@ class TestInspectOfARunningGateway:
         assert (backup["family_count"], backup["last_push_successful"], backup["last_failure"]) == (2, True, None)
         assert (clash["family_count"], clash["last_push_successful"], clash["last_push"]) == (0, False, None)
 
+    def test_deadlines_are_shown(
+        self, storage: str, shared_gateway: Server, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        shared_gateway.put("job/later", "a 1\n", {"X-Pushgateway-TTL": "2h"})
+        shared_gateway.put("job/over", "a 1\n", {"X-Pushgateway-TTL": "1us"})
+        assert cli.main(["inspect", storage]) == 0
+        _, backup, _, later, over = capsys.readouterr().out.splitlines()
+        assert "expires" not in backup
+        assert later.endswith("Z (in 1h)")
+        assert "expires" in later
+        assert "Z (EXPIRED " in over
+        assert cli.main(["inspect", storage, "job/later"]) == 0
+        assert "Z (in 1h)\n" in capsys.readouterr().out.partition("\nexpires     ")[2]
+        assert cli.main(["inspect", storage, "--json"]) == 0
+        deadlines = {each["labels"]["job"]: each["expires_at"] for each in json.loads(capsys.readouterr().out)}
+        assert deadlines["backup"] is None
+        assert deadlines["over"] < deadlines["later"]
+
     def test_a_group_as_json(self, storage: str, capsys: pytest.CaptureFixture[str]) -> None:
         assert cli.main(["inspect", storage, "job/backup/instance/db%201", "--json"]) == 0
         shown = json.loads(capsys.readouterr().out)

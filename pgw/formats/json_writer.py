@@ -36,6 +36,7 @@ def group_json(group: Group, zone: tzinfo | None = None) -> bytes:
     shown: dict[str, Json] = {
         "labels": dict(group.key.labels),
         "last_push_successful": group.last_push_successful,
+        **({"expires_at": rfc3339(group.deadline, zone)} if group.deadline else {}),
     }
     for fragment in group.fragments:  # a family called `labels` takes the place of the labels
         moment = fragment.pushed_at or group.pushed_at or group.failed_at

@@ -11,9 +11,9 @@ from itertools import islice
 from pgw.errors import InconsistentPush, StoreConflict, StoreUnavailable, TooManyFamilies
 from pgw.formats.escaping import Scheme
 from pgw.formats.text_writer import write_samples
+from pgw.gateway.lifetime import FOR_EVER, Lifetimes
 from pgw.gateway.mirror import SLICE_GROUPS, Mirror, Snapshot
 from pgw.gateway.push_times import NAMES as PUSH_TIMES
-from pgw.gateway.push_times import with_push_times
 from pgw.gateway.removal import Removal, Step, remove_groups
 from pgw.model import consistency
 from pgw.model.family import Exposition, Family, Type
@@ -38,7 +38,9 @@ Commit = Callable[[Write], Awaitable[Mapping[str, str]]]
 class Gateway:
     """The gateway of one worker."""
 
-    def __init__(self, store: Store, mirror: Mirror, *, own: Mapping[str, Type], checked: bool) -> None:
+    def __init__(
+        self, store: Store, mirror: Mirror, *, own: Mapping[str, Type], checked: bool, lifetimes: Lifetimes = FOR_EVER
+    ) -> None:
         """Make a gateway.
 
         Args:
@@ -46,29 +48,36 @@ class Gateway:
             mirror: what scrapes are made of.
             own: the types of the gateway's own families.
             checked: whether pushes are checked for consistency with what is stored.
+            lifetimes: how long groups live.
         """
         self._store = store
         self._mirror = mirror
         self._own = own
         self._checked = checked
+        self._lifetimes = lifetimes
 
     @property
     def checks(self) -> bool:
         """Whether pushes are checked for consistency with what is stored."""
         return self._checked
 
-    async def push(self, key: GroupingKey, pushed: Exposition) -> None:
+    async def push(self, key: GroupingKey, pushed: Exposition, asked: float | None = None) -> None:
         """POST: put the families into the group beside those it has.
+
+        Args:
+            key: the group.
+            pushed: what came.
+            asked: how many seconds the group is to live, if the request says so; 0: for ever.
 
         Raises:
             PushError: refused; if it was inconsistent, the time is noted as the group's failure time.
             StoreError: not stored, or nobody knows.
         """
-        await self._apply(self._store.push, key, pushed)
+        await self._apply(self._store.push, key, pushed, asked)
 
-    async def replace(self, key: GroupingKey, pushed: Exposition) -> None:
-        """PUT: let the group hold these families and no others; raises as `push`."""
-        await self._apply(self._store.replace, key, pushed)
+    async def replace(self, key: GroupingKey, pushed: Exposition, asked: float | None = None) -> None:
+        """PUT: let the group hold these families and no others; otherwise as `push`."""
+        await self._apply(self._store.replace, key, pushed, asked)
 
     async def delete(self, key: GroupingKey) -> None:
         """DELETE: remove the group, if there is one."""
@@ -100,8 +109,7 @@ class Gateway:
         """All groups, sorted by name, a slice at a time; the push times are among their fragments."""
         names = await self._mirror.names()
         while part := list(islice(names, SLICE_GROUPS)):
-            found = await self._store.groups(part)
-            yield [with_push_times(group) for group in found if group is not None]
+            yield self._mirror.shown(await self._store.groups(part))
 
     async def ready(self) -> None:
         """Return if pushes and scrapes can be served.
@@ -113,20 +121,23 @@ class Gateway:
         if not self._mirror.loaded:
             raise StoreUnavailable("the view is being loaded")
 
-    async def _apply(self, commit: Commit, key: GroupingKey, pushed: Exposition) -> None:
+    async def _apply(self, commit: Commit, key: GroupingKey, pushed: Exposition, asked: float | None) -> None:
         key.require_utf8()
+        lifetime = self._lifetimes.of(key, asked)
         if len(pushed.families) > MOST_FAMILIES:
             raise TooManyFamilies(len(pushed.families), MOST_FAMILIES)
         pushed = pushed._replace(families=[each for each in pushed.families if each.name not in PUSH_TIMES])
         if not self._checked and pushed.timestamp_at is not None:
-            await self._store.fail(key)  # as the original: accepted, and nothing but the failure is to be seen
+            await self._store.fail(
+                key, lifetime
+            )  # as the original: accepted, and nothing but the failure is to be seen
             return
         try:
             families = self._checked_families(pushed, key)
         except InconsistentPush:
-            await self._store.fail(key)
+            await self._store.fail(key, lifetime)
             raise
-        write = self._write(families, key)
+        write = self._write(families, key)._replace(lifetime=lifetime)
         shapes = await commit(write)
         if shapes:
             await self._commit_compared(commit, write, families, shapes)
@@ -160,7 +171,7 @@ class Gateway:
             try:
                 witnesses = await self._compare(families, write.key, shapes)
             except InconsistentPush:
-                await self._store.fail(write.key)
+                await self._store.fail(write.key, write.lifetime)
                 raise
             shapes = await commit(write._replace(guard=Guard(shapes, witnesses)))
             if not shapes:

@@ -15,9 +15,10 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from pgw.formats.escaping import Escaper, Scheme
+from pgw.gateway.deadlines import Deadlines
 from pgw.gateway.push_times import NAMES as PUSH_TIMES
-from pgw.gateway.push_times import with_push_times
-from pgw.model.group import Fragment
+from pgw.gateway.push_times import as_shown
+from pgw.model.group import MICROSECONDS, Fragment, Group
 from pgw.store.base import Changes, Feed, Store
 from pgw.view.deflate import Segment, deflate
 from pgw.view.page import Page, chunked, gzip_page, plain_page
@@ -67,11 +68,14 @@ class Snapshot:
 class Mirror:
     """The view of one worker and how far it has read."""
 
-    def __init__(self, store: Store, view: View, own: Own) -> None:
+    def __init__(self, store: Store, view: View, own: Own, *, linger: int = 0) -> None:
+        """Make an empty mirror; `linger` is how many microseconds a group stays after its families have expired."""
         self._store = store
         self._view = view
         self._own = own
+        self._linger = linger
         self._feed = Feed()
+        self._deadlines = Deadlines()
         self._turn = asyncio.Lock()
         self._begun = 0
         """How many reads have begun. Not a time: uvloop's clock stands still for a millisecond, in which a push may
@@ -85,7 +89,7 @@ class Mirror:
         self.sums: Mapping[str, float] = {}
         """The counters of all workers, as they were last read."""
         self.now = 0
-        """Unix time in seconds when they were, by the clock of Redis."""
+        """When they were, by the clock of Redis: microseconds since 1970."""
 
     @property
     def loaded(self) -> bool:
@@ -152,6 +156,11 @@ class Mirror:
             texts = await asyncio.to_thread(self._view.stamped, PUSH_TIMES)
         return chunked(map(Escaper(scheme).escape, texts))
 
+    def shown(self, groups: Iterable[Group | None]) -> list[Group]:
+        """The groups as a page would show them, without those that it would not."""
+        found = (as_shown(group, self.now, self._linger) for group in groups if group is not None)
+        return [group for group in found if group is not None]
+
     async def refresh(self) -> None:
         """Take in what has changed, so that the next page finds little to do."""
         begun = self._begun
@@ -170,11 +179,12 @@ class Mirror:
         self._begun += 1
         number = self._begun
         changes = await self._store.changes(self._feed)
-        await self._drop(changes)
-        for start in range(0, len(changes.changed), SLICE_GROUPS):
-            await self._take(changes.changed[start : start + SLICE_GROUPS])
         self.sums, self.now = changes.telemetry, changes.now
-        self._view.show_own(self._own(self.sums, self.now))
+        await self._drop(changes)
+        names = list(dict.fromkeys([*changes.changed, *self._deadlines.due(self.now)]))
+        for start in range(0, len(names), SLICE_GROUPS):
+            await self._take(names[start : start + SLICE_GROUPS])
+        self._view.show_own(self._own(self.sums, self.now // MICROSECONDS))
         self._view.settle()
         self._freeze()
         self._feed = changes.feed
@@ -196,16 +206,23 @@ class Mirror:
         if changes.everything:
             gone = self._view.names() - set(changes.changed)
         for number, name in enumerate(gone, 1):
-            self._view.drop(name)
+            self._show(name, None)
             if number % SLICE_GROUPS == 0:  # somebody may have deleted a hundred thousand
                 await asyncio.sleep(0)
 
     async def _take(self, names: Sequence[str]) -> None:
         for name, group in zip(names, await self._store.groups(names), strict=True):
-            if group is None:
-                self._view.drop(name)
-            else:
-                self._view.put(name, group.pushed_at, with_push_times(group).fragments)
+            self._show(name, group)
+
+    def _show(self, name: str, group: Group | None) -> None:
+        """Show a group as it is now; nobody need have removed yet what has expired."""
+        shown = group and as_shown(group, self.now, self._linger)
+        if group is None or shown is None:
+            self._view.drop(name)
+            self._deadlines.set(name, 0)
+            return
+        self._view.put(name, shown.pushed_at, shown.fragments)
+        self._deadlines.set(name, group.deadline + self._linger if group.is_expired(self.now) else group.deadline)
 
     async def _compressed(self, scheme: Scheme) -> Page:
         pieces = self._view.pieces

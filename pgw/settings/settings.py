@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from pgw.errors import SettingError
+from pgw.gateway.lifetime import Rule
 from pgw.settings import kinds
 from pgw.settings.command_line import split
 from pgw.settings.kinds import Row, processors, setting, without_password
@@ -127,6 +128,25 @@ class Settings:
     max_body_size: int = setting(
         "--push.max-body-size", kinds.SIZE, "64MiB",
         "The largest body of a push, counted after decompression; larger ones are answered with 413.",
+    )  # fmt: skip
+    ttl: float = setting(
+        "--push.ttl", kinds.LIFETIME, "0s",
+        "How long a group lives after its last successful push, if neither the push (X-Pushgateway-TTL: 90s, or "
+        "?ttl=90s) nor a rule says otherwise; 0 for ever.",
+    )  # fmt: skip
+    ttl_rules: tuple[Rule, ...] = setting(
+        "--push.ttl-rule", kinds.LIFETIME_RULES, "",
+        'How long the groups live that a selector selects: {job=~"ci-.*"}=2h. May be repeated; the first that fits '
+        "counts.",
+    )  # fmt: skip
+    ttl_max: float = setting(
+        "--push.ttl-max", kinds.LIFETIME, "0s",
+        "No group lives longer without a push; a push that asks for more is answered with 400. 0 for no bound.",
+    )  # fmt: skip
+    ttl_linger: float = setting(
+        "--push.ttl-linger", kinds.LIFETIME, "24h",
+        "How long a group whose metrics have expired still shows its push times, so that alerts on them keep working; "
+        "then the group is gone. The same for all replicas.",
     )  # fmt: skip
     log_level: str = setting(
         "--log.level", kinds.one_of("debug", "info", "warn", "error"), "info", "The least severe messages to log.",

@@ -33,6 +33,8 @@ class Write(NamedTuple):
     signature, it holds just these."""
     checked: bool
     guard: Guard = NO_GUARD
+    lifetime: int = 0
+    """Microseconds from this push on after which its families expire; 0: never."""
 
 
 class Feed(NamedTuple):
@@ -56,7 +58,7 @@ class Changes(NamedTuple):
     telemetry: Mapping[str, float]
     """The gateway's own counters, summed over all workers and replicas."""
     now: int
-    """Unix time in seconds, by the clock of Redis."""
+    """Microseconds since 1970, by the clock of Redis."""
 
 
 class Copy(NamedTuple):
@@ -86,8 +88,8 @@ class Store(Protocol):
         """Let the group hold these families and no others; its failure time stays. Otherwise as `push`."""
         ...
 
-    async def fail(self, key: GroupingKey) -> None:
-        """Note that a push to the group failed; the group is made if it does not exist."""
+    async def fail(self, key: GroupingKey, lifetime: int = 0) -> None:
+        """Note that a push to the group failed; the group is made if it does not exist, to live so long."""
         ...
 
     async def delete(self, key: GroupingKey) -> bool:
@@ -113,6 +115,16 @@ class Store(Protocol):
 
     async def wipe(self) -> int:
         """Remove all groups, in one step; tell how many there were."""
+        ...
+
+    async def expire(self) -> bool:
+        """Remove the families of a few groups whose deadline has come, and a few groups that have lingered without any.
+
+        Readers show nothing that has expired, removed or not.
+
+        Returns:
+            Whether there may be more to remove.
+        """
         ...
 
     async def changes(self, feed: Feed) -> Changes:

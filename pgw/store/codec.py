@@ -64,10 +64,10 @@ def decode_group(name: str, fields: Sequence[bytes]) -> Group | None:
         return None
     values = dict(zip(fields[::2], fields[1::2], strict=True))
     try:
-        pushed_at, failed_at, _deadline, _signature, labels = msgpack.unpackb(values.pop(HEADER_FIELD))
+        pushed_at, failed_at, deadline, _signature, labels = msgpack.unpackb(values.pop(HEADER_FIELD))
         key = GroupingKey(tuple(sorted(labels.items())))
         _require((part for label in key.labels for part in label), str)
-        return Group(key, _moment(pushed_at), _moment(failed_at), _fragments(values))
+        return Group(key, _moment(pushed_at), _moment(failed_at), _fragments(values), _moment(deadline))
     except CorruptGroup as error:
         raise CorruptGroup(name, f"family {error.key}: {error.reason}") from error
     except (KeyError, ValueError, TypeError, AttributeError, msgpack.UnpackException) as error:

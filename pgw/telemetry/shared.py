@@ -7,7 +7,8 @@ Follows: handler/metrics.go of the original (behaviour page, section 4): names, 
 
 A counter of one process would jump from scrape to scrape behind a load balancer. The fields in the store are
 `requests/<code>/<handler>/<method>`, `<summary>/<method>/sum`, `<summary>/<method>/count`, and for the quantiles
-`<summary>/<method>/at/<slice of time>/<bucket>`: how many values fell into a bucket of a logarithmic scale.
+`<summary>/<method>/at/<slice of time>/<bucket>`: how many values fell into a bucket of a logarithmic scale. The field
+`expired` is counted by the script that removes what has expired; its family is there once something has.
 
 NOTE(pushgateway): a quantile here is off by at most 5 % of its value; the original's is off by up to 5 % in rank.
 """
@@ -22,12 +23,14 @@ from pgw.model.series import label_notation, notation
 
 BUILD_INFO = "pushgateway_build_info"
 REQUESTS = "pushgateway_http_requests_total"
+EXPIRED = "pgw_expired_groups_total"
 PUSH_SIZE = "pushgateway_http_push_size_bytes"
 PUSH_DURATION = "pushgateway_http_push_duration_seconds"
 
 OWN_TYPES: Mapping[str, Type] = {
     BUILD_INFO: Type.GAUGE,
     REQUESTS: Type.COUNTER,
+    EXPIRED: Type.COUNTER,
     PUSH_SIZE: Type.SUMMARY,
     PUSH_DURATION: Type.SUMMARY,
 }
@@ -36,6 +39,7 @@ OWN_TYPES: Mapping[str, Type] = {
 HELPS: Mapping[str, str] = {
     BUILD_INFO: "A metric with a constant '1' value labeled by version, revision, branch of this pushgateway.",
     REQUESTS: "Total HTTP requests processed by the Pushgateway, excluding scrapes.",
+    EXPIRED: "Groups whose metrics have expired and were removed.",
     PUSH_SIZE: "HTTP request size for pushes to the Pushgateway.",
     PUSH_DURATION: "HTTP request duration for pushes to the Pushgateway.",
 }
@@ -96,6 +100,7 @@ class OwnFamilies:
         lines: dict[str, Iterator[str]] = {
             BUILD_INFO: iter([self._line(BUILD_INFO, 1, branch="", revision="", version=self._version)]),
             REQUESTS: self._requests(sums),
+            EXPIRED: iter([self._line(EXPIRED, sums["expired"])] if "expired" in sums else []),
             PUSH_SIZE: self._summary(PUSH_SIZE, sums, now),
             PUSH_DURATION: self._summary(PUSH_DURATION, sums, now),
         }

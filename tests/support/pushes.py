@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 PREFIX = "pgw-test"
 KEYS = Keys(PREFIX)
-PERMANENT = {KEYS.changes, KEYS.tombstones, KEYS.families, KEYS.version, KEYS.epoch, KEYS.telemetry}
+PERMANENT = {KEYS.changes, KEYS.tombstones, KEYS.families, KEYS.version, KEYS.epoch, KEYS.telemetry, KEYS.deadlines}
 TIMEOUT = 10.0  # far beyond what a busy machine needs; tests of the time limit set their own
 
 
@@ -92,6 +92,12 @@ def recounted_index(groups: list[Group]) -> dict[str, dict[tuple[int, str], int]
     return index
 
 
+def stored_deadlines(connection: redis.Redis) -> dict[str, int]:
+    """`:deadlines` as group -> microseconds since 1970."""
+    raw: list[tuple[bytes, float]] = connection.zrange(KEYS.deadlines, 0, -1, withscores=True)  # type: ignore[assignment]
+    return {name.decode(): int(when) for name, when in raw}
+
+
 def all_keys(connection: redis.Redis) -> set[str]:
     return {key.decode() for key in connection.scan_iter(count=1000)}
 
@@ -120,9 +126,9 @@ class FakeLink:
 
 
 @asynccontextmanager
-async def opened(url: str, *, time_limit: float = TIMEOUT) -> AsyncIterator[RedisStore]:
-    """A store on the Redis at `url`."""
-    store = RedisStore(url, prefix=PREFIX, timeout=time_limit)
+async def opened(url: str, *, time_limit: float = TIMEOUT, linger: int = 0) -> AsyncIterator[RedisStore]:
+    """A store on the Redis at `url`; expired groups linger for so many microseconds."""
+    store = RedisStore(url, prefix=PREFIX, timeout=time_limit, linger=linger)
     try:
         yield store
     finally:
@@ -130,9 +136,9 @@ async def opened(url: str, *, time_limit: float = TIMEOUT) -> AsyncIterator[Redi
 
 
 @asynccontextmanager
-async def opened_fake() -> AsyncIterator[RedisStore]:
+async def opened_fake(*, linger: int = 0) -> AsyncIterator[RedisStore]:
     """A store whose scripts run in fakeredis."""
-    store = RedisStore("redis://nowhere", prefix=PREFIX, timeout=TIMEOUT)
+    store = RedisStore("redis://nowhere", prefix=PREFIX, timeout=TIMEOUT, linger=linger)
     link: Any = FakeLink()
     store._reader = store._writer._link = link
     try:

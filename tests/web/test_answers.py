@@ -436,6 +436,7 @@ KINDS: list[tuple[PgwError, int]] = [
     (errors.BadBody("EOF"), 400),
     (errors.ParseError(7, "bad"), 400),
     (errors.InconsistentPush("bad"), 400),
+    (errors.BadLifetime("x", "a duration"), 400),
     (errors.TooManyFamilies(3, 2), 400),
     (errors.BadParameter("dry_run", "perhaps", "true or false"), 400),
     (errors.SelectorError("{", 1, "a label name"), 400),

@@ -4,23 +4,27 @@
 --   KEYS[3] families    hash    the index, see index.lua
 --   KEYS[4] version     string
 --   KEYS[5] epoch       string
---   KEYS[5+i]           hash    the group of push i
+--   KEYS[6] deadlines   zset    group -> when the next of it expires, in microseconds since 1970
+--   KEYS[6+i]           hash    the group of push i
 --   ARGV[1] a random name, taken if the store has none yet
 --   ARGV then for each push: group name, "merge" or "replace", "checked" or "unchecked", shape, name of the twin
---     group or "", packed labels, signature (16 bytes),
+--     group or "", packed labels, signature (16 bytes), microseconds that the group lives from now on ("0": for ever),
+--     "settled" if what has expired was removed for the sake of this push, else "",
 --     number of families, then for each: name, packed fragment,
 --     number of guards, then for each: family, the other shapes it was compared with (joined by " "),
 --     number of witnesses, then for each: group, the version it had when it was compared ("" if it did not exist)
 --   returns for each push: "" done, or an array: {"type", family, its type in other groups},
 --     {"suffix", family, the histogram or summary it collides with, its type}, {"twin"},
 --     {"look", family, other shapes, family, other shapes, ...}: compare with these and come again.
---     A push refused for type or suffix leaves its time as the failure time; twin and look leave nothing.
+--     {"due", the group} or {"due"}: the group itself has expired, or something has that may be why the push would be
+--     refused; call expire for that group, or until nothing is due, and come again.
+--     A push refused for type or suffix leaves its time as the failure time; twin, look and due leave nothing.
 --   cost O(families pushed) for each; a replace that drops families: O(families of the group)
 -- include: header
 -- include: index
 -- include: clash
 
-local CHANGES, TOMBSTONES, FAMILIES, VERSION, EPOCH = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local CHANGES, TOMBSTONES, FAMILIES, VERSION, EPOCH, DEADLINES = unpack(KEYS, 1, 6)
 local position = 1
 local function take()
   position = position + 1
@@ -36,10 +40,10 @@ local function take_pairs(into)
 end
 
 local function read_push(i)
-  local push = {key = KEYS[5 + i], names = {}, blobs = {}}
+  local push = {key = KEYS[6 + i], names = {}, blobs = {}}
   push.group, push.mode, push.checked = take(), take(), take() == 'checked'
   push.shape, push.twin = take(), take()
-  push.labels, push.signature = take(), take()
+  push.labels, push.signature, push.lifetime, push.settled = take(), take(), take(), take() == 'settled'
   for f = 1, tonumber(take()) do push.names[f], push.blobs[f] = take(), take() end
   push.guards, push.witnesses = take_pairs({}), take_pairs({})
   return push
@@ -114,20 +118,28 @@ local function witnesses_moved(push)
 end
 
 local function write(push, header, signature, version, now)
-  local fields = {'', header_of(now, failure_time(header), signature, push.labels)}
+  local deadline = deadline_after(now, push.lifetime)
+  local fields = {'', header_of(now, failure_time(header), deadline, signature, push.labels)}
   for i, name in ipairs(push.names) do
     fields[2 * i + 1] = name
     fields[2 * i + 2] = '\176' .. now .. push.blobs[i]
   end
   chunked('HSET', push.key, fields)
+  schedule(DEADLINES, push.group, deadline_of(header), deadline)
   redis.call('ZADD', CHANGES, version, push.group)
   if not header then redis.call('ZREM', TOMBSTONES, push.group) end
 end
 
+-- A refusal must not be for the sake of what has expired.
+local function may_not_be_refused_yet(push, now) return not push.settled and is_any_due(DEADLINES, now) end
+
 local function refuse(push, header, version, now)
-  redis.call('HSET', push.key, '', header_of(push_time(header), now, signature_of(header), push.labels))
+  local deadline = header and deadline_of(header) or deadline_after(now, push.lifetime)  -- a failure renews nothing
+  redis.call('HSET', push.key, '', header_of(push_time(header), now, deadline, signature_of(header), push.labels))
   redis.call('ZADD', CHANGES, version, push.group)
-  if not header then redis.call('ZREM', TOMBSTONES, push.group) end
+  if header then return end
+  schedule(DEADLINES, push.group, NEVER, deadline)
+  redis.call('ZREM', TOMBSTONES, push.group)
 end
 
 -- The signature says which series a group holds as a whole; a merge that leaves others in place does not know.
@@ -143,11 +155,14 @@ end
 
 local function apply(push, version, now)
   local header = redis.call('HGET', push.key, '')
+  if is_due(DEADLINES, push.group, header, now) then return {'due', push.group} end
   if header and signature_of(header) == push.signature and #push.names > 0 then
     write(push, header, push.signature, version, now)  -- the same series again: nothing to check, nothing to index
     return ''
   end
-  if not header and push.twin ~= '' and redis.call('ZSCORE', CHANGES, push.twin) then return {'twin'} end
+  if not header and push.twin ~= '' and redis.call('ZSCORE', CHANGES, push.twin) then
+    return {may_not_be_refused_yet(push, now) and 'due' or 'twin'}
+  end
   local held, loose = held_types(push)
   local diff = difference(push, held, loose)
   local index = load_index(push, diff)
@@ -155,6 +170,7 @@ local function apply(push, version, now)
   if push.checked then
     local clash = type_clash(index, push, diff) or suffix_clash(index, diff)
     if clash then
+      if may_not_be_refused_yet(push, now) then return {'due'} end
       refuse(push, header, version, now)
       return clash
     end
@@ -178,5 +194,5 @@ local function apply(push, version, now)
 end
 
 local now, version, verdicts = clock(), next_version(VERSION, EPOCH, ARGV[1]), {}
-for i = 1, #KEYS - 5 do verdicts[i] = apply(read_push(i), version, now) end
+for i = 1, #KEYS - 6 do verdicts[i] = apply(read_push(i), version, now) end
 return verdicts

@@ -1,5 +1,5 @@
 -- remove: take a group out of everything. Included by the scripts that remove groups; index and header come before it.
---   keys   a table: changes, tombstones, families, version, epoch
+--   keys   a table: changes, tombstones, families, version, epoch, deadlines
 --   fields what HGETALL said of the group, with its header or without
 --   cost O(families of the group)
 local function leave_index(families_key, fields, shape)
@@ -29,6 +29,7 @@ local function remove(keys, group_key, name, shape, fields, epoch, kept)
   -- First what frees memory: a Redis that is full refuses a script whose first write needs some.
   redis.call('UNLINK', group_key)
   redis.call('ZREM', keys.changes, name)
+  redis.call('ZREM', keys.deadlines, name)
   local version = next_version(keys.version, keys.epoch, epoch)
   index_save(keys.families, index, names)
   redis.call('ZADD', keys.tombstones, version, name)
