@@ -18,10 +18,11 @@ from pgw.formats.numbers import format_float
 from pgw.formats.text_writer import write_head
 from pgw.gateway.gateway import Gateway
 from pgw.gateway.lifetime import Lifetimes, microseconds
+from pgw.gateway.limits import PushLimits
 from pgw.gateway.mirror import Mirror
 from pgw.gateway.pulse import Pulse
 from pgw.settings import Settings
-from pgw.store.base import Store
+from pgw.store.base import Limits, Store
 from pgw.store.redis_store import RedisStore
 from pgw.store.writer import Confirmation
 from pgw.telemetry.process import SHARED_DIRECTORY, ProcessMetrics
@@ -55,7 +56,10 @@ def create_app(settings: Settings) -> App:
     mirror = Mirror(store, View(write_head), own, linger=microseconds(settings.ttl_linger))
     pulse = Pulse(store, mirror, tally, metrics)
     lifetimes = Lifetimes(settings.ttl_rules, settings.ttl, settings.ttl_max)
-    gateway = Gateway(store, mirror, own=OWN_TYPES, checked=settings.check_consistency, lifetimes=lifetimes)
+    limits = PushLimits(settings.max_families, settings.max_series, settings.max_label_value_length)
+    gateway = Gateway(
+        store, mirror, own=OWN_TYPES, checked=settings.check_consistency, lifetimes=lifetimes, limits=limits
+    )
     pushes = Pushes(
         gateway, prefix=settings.prefix, max_body_size=settings.max_body_size, utf8_names=settings.utf8_names
     )
@@ -122,6 +126,7 @@ def open_store(settings: Settings) -> Store:
             timeout=settings.redis_timeout,
             confirmation=confirmation,
             linger=microseconds(settings.ttl_linger),
+            limits=Limits(settings.store_max_series, settings.store_max_groups, settings.store_max_groups_per_job),
         )
     except ValueError as error:
         raise SettingError("--redis.url", settings.redis_place or url, f"a Redis URL ({error})") from error

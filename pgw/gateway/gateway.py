@@ -8,10 +8,11 @@ Never: knows about HTTP, or how groups are stored.
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from itertools import islice
 
-from pgw.errors import InconsistentPush, StoreConflict, StoreUnavailable, TooManyFamilies
+from pgw.errors import InconsistentPush, StoreConflict, StoreUnavailable
 from pgw.formats.escaping import Scheme
 from pgw.formats.text_writer import write_samples
 from pgw.gateway.lifetime import FOR_EVER, Lifetimes
+from pgw.gateway.limits import PushLimits
 from pgw.gateway.mirror import SLICE_GROUPS, Mirror, Snapshot
 from pgw.gateway.push_times import NAMES as PUSH_TIMES
 from pgw.gateway.removal import Removal, Step, remove_groups
@@ -28,9 +29,7 @@ ATTEMPTS = 10
 """How often a push is compared with groups that keep changing. One attempt takes two round trips; that ten in a row
 are crossed by pushes to the very groups it could collide with does not happen by chance."""
 
-MOST_FAMILIES = 10_000
-"""Families in one push. Redis takes some 27 µs for each that is new to a group and serves nobody else meanwhile: a
-quarter of a second for so many."""
+NO_PUSH_LIMITS = PushLimits()
 
 Commit = Callable[[Write], Awaitable[Mapping[str, str]]]
 
@@ -38,8 +37,15 @@ Commit = Callable[[Write], Awaitable[Mapping[str, str]]]
 class Gateway:
     """The gateway of one worker."""
 
-    def __init__(
-        self, store: Store, mirror: Mirror, *, own: Mapping[str, Type], checked: bool, lifetimes: Lifetimes = FOR_EVER
+    def __init__(  # noqa: PLR0913  all that is configured about it
+        self,
+        store: Store,
+        mirror: Mirror,
+        *,
+        own: Mapping[str, Type],
+        checked: bool,
+        lifetimes: Lifetimes = FOR_EVER,
+        limits: PushLimits = NO_PUSH_LIMITS,
     ) -> None:
         """Make a gateway.
 
@@ -49,12 +55,14 @@ class Gateway:
             own: the types of the gateway's own families.
             checked: whether pushes are checked for consistency with what is stored.
             lifetimes: how long groups live.
+            limits: how large a push may be.
         """
         self._store = store
         self._mirror = mirror
         self._own = own
         self._checked = checked
         self._lifetimes = lifetimes
+        self._limits = limits
 
     @property
     def checks(self) -> bool:
@@ -70,7 +78,7 @@ class Gateway:
             asked: how many seconds the group is to live, if the request says so; 0: for ever.
 
         Raises:
-            PushError: refused; if it was inconsistent, the time is noted as the group's failure time.
+            PushError, OverLimit: refused; if it was inconsistent, the time is noted as the group's failure time.
             StoreError: not stored, or nobody knows.
         """
         await self._apply(self._store.push, key, pushed, asked)
@@ -124,8 +132,7 @@ class Gateway:
     async def _apply(self, commit: Commit, key: GroupingKey, pushed: Exposition, asked: float | None) -> None:
         key.require_utf8()
         lifetime = self._lifetimes.of(key, asked)
-        if len(pushed.families) > MOST_FAMILIES:
-            raise TooManyFamilies(len(pushed.families), MOST_FAMILIES)
+        self._limits.check(pushed, key)
         pushed = pushed._replace(families=[each for each in pushed.families if each.name not in PUSH_TIMES])
         if not self._checked and pushed.timestamp_at is not None:
             await self._store.fail(
@@ -161,7 +168,9 @@ class Gateway:
             )
             for each in families
         ]
-        return Write(key, fragments, signature(families, key, checked=self._checked), self._checked)
+        self._limits.check_series(fragments)
+        sizes = [fragment.text.count(b"\n") for fragment in fragments]
+        return Write(key, fragments, signature(families, key, checked=self._checked, sizes=sizes), self._checked)
 
     async def _commit_compared(
         self, commit: Commit, write: Write, families: list[Family], shapes: Mapping[str, str]

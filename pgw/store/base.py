@@ -37,6 +37,18 @@ class Write(NamedTuple):
     """Microseconds from this push on after which its families expire; 0: never."""
 
 
+class Limits(NamedTuple):
+    """How much may be stored; 0: no limit."""
+
+    series: int = 0
+    """Sample lines of all groups."""
+    groups: int = 0
+    groups_per_job: int = 0
+
+
+NO_LIMITS = Limits()
+
+
 class Feed(NamedTuple):
     """How far a reader of the change feed has come."""
 
@@ -81,6 +93,7 @@ class Store(Protocol):
         Raises:
             InconsistentPush: a type or a name clashes with other groups. The group's failure time is set.
             BadGroupingKey: the group cannot stand beside the one that its push times would collide with.
+            StoreFull: more would be stored than may be. The failure time of a group that there is is set.
         """
         ...
 

@@ -24,6 +24,8 @@ class Keys:
         """string: a random name of this store; another one means another store under the same keys."""
         self.deadlines = f"{tag}:deadlines"
         """zset: group name -> when the next of it expires, its families or what is left: microseconds since 1970."""
+        self.totals = f"{tag}:totals"
+        """hash: `series` -> sample lines of all groups; `job/<job>` -> groups of that job."""
         self.telemetry = f"{tag}:telemetry"
         """hash: the gateway's own counters, summed over all workers and replicas."""
         self._group = f"{tag}:group:"
@@ -31,7 +33,7 @@ class Keys:
     @property
     def of_all_groups(self) -> tuple[str, ...]:
         """What a script that changes groups touches beside them, in the order in which it expects them."""
-        return self.changes, self.tombstones, self.families, self.version, self.epoch, self.deadlines
+        return self.changes, self.tombstones, self.families, self.version, self.epoch, self.deadlines, self.totals
 
     def group(self, name: str) -> str:
         """hash: family -> what the group holds of it (codec.py); the field "" -> the header of the group."""

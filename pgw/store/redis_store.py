@@ -10,15 +10,16 @@ import logging
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from pgw.errors import BadGroupingKey, CorruptGroup, InconsistentPush, StoreConflict, StoreUnavailable
+from pgw.errors import BadGroupingKey, CorruptGroup, InconsistentPush, StoreConflict, StoreFull, StoreUnavailable
 from pgw.model.family import Type
 from pgw.model.group import Fragment, Group
 from pgw.model.grouping import GroupingKey
 from pgw.store import codec, scripts
-from pgw.store.base import Changes, Copy, Feed, Write
+from pgw.store.base import NO_LIMITS, Changes, Copy, Feed, Limits, Write
 from pgw.store.keys import Keys
 from pgw.store.link import Argument, Call, Link, Reply
 from pgw.store.primary import read_url
+from pgw.store.watch import Watch
 from pgw.store.writer import UNCONFIRMED, Confirmation, Part, Writer
 
 log = logging.getLogger(__name__)
@@ -42,8 +43,15 @@ FAMILIES_AT_ONCE = 1_000
 class RedisStore:
     """Groups in one Redis, or one that several replicas share."""
 
-    def __init__(
-        self, url: str, *, prefix: str, timeout: float, confirmation: Confirmation = UNCONFIRMED, linger: int = 0
+    def __init__(  # noqa: PLR0913  all that is configured about it
+        self,
+        url: str,
+        *,
+        prefix: str,
+        timeout: float,
+        confirmation: Confirmation = UNCONFIRMED,
+        linger: int = 0,
+        limits: Limits = NO_LIMITS,
     ) -> None:
         """Make a store; nothing is connected yet.
 
@@ -53,35 +61,42 @@ class RedisStore:
             timeout: seconds after which Redis counts as away, connecting included.
             confirmation: by how many replicas of Redis a write has to be confirmed.
             linger: microseconds that a group stays after its families have expired.
+            limits: how much may be stored.
 
         Raises:
             ValueError: the URL is of no known form.
         """
         self._keys = Keys(prefix)
         self._linger = linger
+        self._limits = limits
         self._expiring = asyncio.Lock()
         self._primary = read_url(url, slot_of=self._keys.changes, timeout=timeout)
         self._reader = Link(self._primary, timeout)
-        self._writing = Link(self._primary, timeout + confirmation.seconds)
-        self._writer = Writer(self._writing, self._batch, confirmation)
+        self._writing = Link(self._primary, timeout + (confirmation.seconds if confirmation.replicas else 0.0))
+        self._watch = Watch()
+        self._writer = Writer(self._writing, self._batch, watch=self._watch, timeout=timeout, confirmation=confirmation)
         self._push, self._fail, self._delete = map(scripts.load, ("push", "fail", "delete"))
         self._changes, self._groups, self._copies = map(scripts.load, ("changes", "groups", "copies"))
         self._count, self._wipe, self._due, self._expire = map(scripts.load, ("count", "wipe", "due", "expire"))
 
     async def push(self, write: Write) -> Mapping[str, str]:
         """See Store.push."""
-        return _verdict(await self._settle(write.key, lambda settled: self._part(write, "merge", settled)), write)
+        return self._verdict(await self._settle(write.key, lambda settled: self._part(write, "merge", settled)), write)
 
     async def replace(self, write: Write) -> Mapping[str, str]:
         """See Store.replace."""
-        return _verdict(await self._settle(write.key, lambda settled: self._part(write, "replace", settled)), write)
+        return self._verdict(
+            await self._settle(write.key, lambda settled: self._part(write, "replace", settled)), write
+        )
 
     async def fail(self, key: GroupingKey, lifetime: int = 0) -> None:
         """See Store.fail."""
         keys = self._keys
-        touched = (keys.changes, keys.tombstones, keys.version, keys.epoch, keys.deadlines, keys.group(key.name))
+        shared = (keys.changes, keys.tombstones, keys.version, keys.epoch, keys.deadlines, keys.totals)
+        touched = (*shared, keys.group(key.name))
         words = (_new_epoch(), key.name, key.twin or "", codec.encode_labels(key.labels), lifetime)
-        await self._settle(key, lambda settled: Call.of(self._fail, touched, (*words, settled)))
+        limits = (self._limits.groups, self._limits.groups_per_job)
+        await self._settle(key, lambda settled: Call.of(self._fail, touched, (*words, settled, *limits)))
 
     async def delete(self, key: GroupingKey) -> bool:
         """See Store.delete."""
@@ -182,21 +197,16 @@ class RedisStore:
 
     async def follow(self) -> None:
         """See Store.follow."""
+        self._watch.start()  # the first time: whoever follows serves, and pushes may come
         await self._reader.follow()
         await self._writing.follow()
 
     async def close(self) -> None:
         """See Store.close."""
         await self._writer.close()
+        self._watch.stop()
         await self._reader.close()
         await self._primary.close()
-
-    def _removal(self, groups: Sequence[GroupingKey], age: Argument, mode: str) -> Call:
-        touched = [*self._keys.of_all_groups, *(self._keys.group(key.name) for key in groups)]
-        arguments: list[Argument] = [_new_epoch(), TOMBSTONES_KEPT, mode, age, FAMILIES_AT_ONCE]
-        for key in groups:
-            arguments += (key.name, key.shape)
-        return Call.of(self._delete, touched, arguments)
 
     async def _settle(self, key: GroupingKey, make: Callable[[str], Part | Call]) -> Reply:
         """Send a write; what has expired and is in its way is removed first.
@@ -229,9 +239,16 @@ class RedisStore:
             arguments += (key.name, key.shape)
         await self._writer.write(Call.of(self._expire, touched, arguments), matters=False)
 
+    def _removal(self, groups: Sequence[GroupingKey], age: Argument, mode: str) -> Call:
+        touched = [*self._keys.of_all_groups, *(self._keys.group(key.name) for key in groups)]
+        arguments: list[Argument] = [_new_epoch(), TOMBSTONES_KEPT, mode, age, FAMILIES_AT_ONCE]
+        for key in groups:
+            arguments += (key.name, key.shape)
+        return Call.of(self._delete, touched, arguments)
+
     def _batch(self, parts: Sequence[Part]) -> Call:
         touched = [*self._keys.of_all_groups, *(part.key for part in parts)]
-        arguments: list[Argument] = [_new_epoch()]
+        arguments: list[Argument] = [_new_epoch(), *self._limits]
         for part in parts:
             arguments += part.arguments
         return Call.of(self._push, touched, arguments)
@@ -248,6 +265,27 @@ class RedisStore:
         words += _pairs(write.guard.shapes)
         words += _pairs(write.guard.witnesses)
         return Part(self._keys.group(key.name), words, size)
+
+    def _verdict(self, reply: Reply, write: Write) -> Mapping[str, str]:
+        """Read the verdict of the push script.
+
+        Returns:
+            What the push has to be compared with; nothing if it was stored.
+        """
+        if reply == b"":
+            return {}
+        kind, *details = (word.decode() for word in reply)
+        if kind == "look":
+            return dict(zip(details[::2], details[1::2], strict=True))
+        if kind == "limit":
+            what, value = details
+            raise StoreFull(what, int(value), getattr(self._limits, what))
+        if kind == "twin":
+            raise BadGroupingKey(
+                f"the group {write.key.twin} exists, and its push times would be the same series as those of this one: "
+                'no instance label and instance="" look alike in a scrape'
+            )
+        raise InconsistentPush(_clash(kind, details, write))
 
     async def _read_changes(self, feed: Feed, cursor: str) -> Reply:
         keys = self._keys
@@ -298,25 +336,6 @@ def _changes(source: str, reply: Reply, changed: list[bytes]) -> Changes:
         {field.decode(): float(value) for field, value in counters},
         int(now),
     )
-
-
-def _verdict(reply: Reply, write: Write) -> Mapping[str, str]:
-    """Read the verdict of the push script.
-
-    Returns:
-        What the push has to be compared with; nothing if it was stored.
-    """
-    if reply == b"":
-        return {}
-    kind, *details = (word.decode() for word in reply)
-    if kind == "look":
-        return dict(zip(details[::2], details[1::2], strict=True))
-    if kind == "twin":
-        raise BadGroupingKey(
-            f"the group {write.key.twin} exists, and its push times would be the same series as those of this one: "
-            'no instance label and instance="" look alike in a scrape'
-        )
-    raise InconsistentPush(_clash(kind, details, write))
 
 
 def _clash(kind: str, details: Sequence[str], write: Write) -> str:

@@ -24,8 +24,10 @@ from pushes import (
     client,
     group,
     recounted_index,
+    recounted_totals,
     stored_deadlines,
     stored_index,
+    stored_totals,
     write,
 )
 from servers import RedisServer
@@ -272,6 +274,7 @@ class AnySequence(RuleBasedStateMachine):
 
     @rule(key=KEY)
     def delete(self, key: GroupingKey) -> None:
+        self.sweep()
         assert self.run(self.store.delete(key)) == (key.name in self.model.groups)
         self.model.groups.pop(key.name, None)
 
@@ -324,7 +327,9 @@ class AnySequence(RuleBasedStateMachine):
             assert (found.pushed_at > 0, found.failed_at > 0) == (mine.pushed, mine.failed)
             assert (found.deadline > 0) == (mine.lifetime > 0)
             assert found.key.name == name
-        assert stored_index(self.connection) == recounted_index(list(self.raw().values()))
+        raw = list(self.raw().values())
+        assert stored_index(self.connection) == recounted_index(raw)
+        assert stored_totals(self.connection) == recounted_totals(raw)
 
     @invariant()
     def the_deadlines_are_listed(self) -> None:

@@ -5,7 +5,8 @@
 --   KEYS[4] version     string
 --   KEYS[5] epoch       string
 --   KEYS[6] deadlines   zset    group -> when the next of it expires
---   KEYS[6+i]           hash    the group i
+--   KEYS[7] totals      hash    see totals.lua
+--   KEYS[7+i]           hash    the group i
 --   ARGV    a random name, taken if the store has none yet; how many tombstones are kept; "delete" or "look"; how many
 --     microseconds ago a group must have been pushed to last ("" for any group); how many families may be removed
 --     before the rest is left for another call; then for each group: its name, its shape
@@ -13,15 +14,17 @@
 --     "due": it has expired and stopped the call; call expire for it and come again
 --   cost O(families of the groups), bounded by that number and the families of one group
 -- include: header
+-- include: late
 -- include: index
+-- include: totals
 -- include: remove
 
-local SHARED, GIVEN = 6, 5
-local CHANGES, TOMBSTONES, FAMILIES, VERSION, EPOCH, DEADLINES = unpack(KEYS, 1, SHARED)
+local SHARED, GIVEN = 7, 5
+local CHANGES, TOMBSTONES, FAMILIES, VERSION, EPOCH, DEADLINES, TOTALS = unpack(KEYS, 1, SHARED)
 local epoch, kept, removes = ARGV[1], tonumber(ARGV[2]), ARGV[3] == 'delete'
 local age, most = tonumber(ARGV[4]), tonumber(ARGV[5])
 local keys = {changes = CHANGES, tombstones = TOMBSTONES, families = FAMILIES, version = VERSION, epoch = EPOCH,
-              deadlines = DEADLINES}
+              deadlines = DEADLINES, totals = TOTALS}
 local now, removed, answers = clock(), 0, {}
 
 -- A group that no push has ever succeeded for is as old as the last that failed.

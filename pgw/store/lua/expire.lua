@@ -5,8 +5,9 @@
 --   KEYS[4] version     string
 --   KEYS[5] epoch       string
 --   KEYS[6] deadlines   zset    group -> when the next of it expires, in microseconds since 1970
---   KEYS[7] telemetry   hash    field -> number
---   KEYS[7+i]           hash    the group i
+--   KEYS[7] totals      hash    see totals.lua
+--   KEYS[8] telemetry   hash    field -> number
+--   KEYS[8+i]           hash    the group i
 --   ARGV    a random name, taken if the store has none yet; how many tombstones are kept; microseconds that a group
 --     lingers without its families; then for each group: its name, its shape
 --   returns how many groups lost their families; `expired` in telemetry counts them
@@ -15,18 +16,21 @@
 --   cost O(families of these groups)
 -- include: header
 -- include: index
+-- include: totals
 -- include: remove
 
-local CHANGES, TOMBSTONES, FAMILIES, VERSION, EPOCH, DEADLINES, TELEMETRY = unpack(KEYS, 1, 7)
+local SHARED = 8
+local CHANGES, TOMBSTONES, FAMILIES, VERSION, EPOCH, DEADLINES, TOTALS, TELEMETRY = unpack(KEYS, 1, SHARED)
 local epoch, kept, linger = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local keys = {changes = CHANGES, tombstones = TOMBSTONES, families = FAMILIES, version = VERSION, epoch = EPOCH,
-              deadlines = DEADLINES}
+              deadlines = DEADLINES, totals = TOTALS}
 local now, expired = clock(), 0
 
 local function drop_families(key, name, shape, fields, header)
-  local index, names = leave_index(FAMILIES, fields, shape)
+  local index, names, lines = leave_index(FAMILIES, fields, shape)
   chunked('HDEL', key, names)
   index_save(FAMILIES, index, names)
+  add_to_total(TOTALS, 'series', -lines)
   local labels = header:sub(71)
   redis.call('HSET', key, '',
              header_of(push_time(header), failure_time(header), deadline_of(header), UNKNOWN, labels))
@@ -44,6 +48,6 @@ local function expire(key, name, shape)
   redis.call('ZADD', DEADLINES, gone, name)
 end
 
-for i = 1, #KEYS - 7 do expire(KEYS[7 + i], ARGV[2 * i + 2], ARGV[2 * i + 3]) end
+for i = 1, #KEYS - SHARED do expire(KEYS[SHARED + i], ARGV[2 * i + 2], ARGV[2 * i + 3]) end
 if expired > 0 then redis.call('HINCRBYFLOAT', TELEMETRY, 'expired', expired) end
 return expired
