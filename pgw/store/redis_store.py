@@ -108,11 +108,17 @@ class RedisStore:
     ) -> list[bool]:
         """See Store.remove; in as many steps as it takes to hold up nobody else."""
         removed: list[bool] = []
-        while len(removed) < len(groups):
-            part = groups[len(removed) : len(removed) + GROUPS_AT_ONCE]
-            call = self._removal(part, "" if older_than is None else older_than, "look" if dry_run else "delete")
+        attempts = 0
+        while rest := groups[len(removed) : len(removed) + GROUPS_AT_ONCE]:
+            call = self._removal(rest, "" if older_than is None else older_than, "look" if dry_run else "delete")
             [reply] = await self._reader.call(call) if dry_run else [await self._writer.write(call)]
-            removed += map(bool, reply)
+            done = [bool(answer) for answer in reply if answer != b"due"]
+            removed += done
+            if len(done) < len(reply):
+                attempts = 1 if done else attempts + 1
+                if attempts > SETTLE_ATTEMPTS:
+                    raise StoreConflict(rest[0].name, SETTLE_ATTEMPTS)
+                await self._expire_groups(rest[len(done) : len(done) + EXPIRE_AT_ONCE])
         return removed
 
     async def wipe(self) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from gateways import Replica, replica
+from gateways import Replica, read_text, replica
 from pushes import INSTANCE, JOB, OTHER, group
 from servers import RedisServer
 
@@ -13,6 +13,7 @@ from pgw.errors import BadLifetime, InconsistentPush, StoreUnavailable
 from pgw.gateway import pulse as pulse_module
 from pgw.gateway.gateway import Gateway
 from pgw.gateway.lifetime import Lifetimes, Rule
+from pgw.gateway.mirror import DEFAULT_SCHEME
 from pgw.gateway.pulse import Pulse
 from pgw.model.family import Type
 from pgw.model.group import Fragment
@@ -242,3 +243,19 @@ async def test_a_pulse_whose_store_is_away_sweeps_later(redis_server: RedisServe
         one.store.before.clear()
         await pulse._beat()
         assert await one.redis.names() == []
+
+
+async def test_a_page_with_timestamps_shows_what_has_expired_as_little_and_its_times_without(
+    redis_server: RedisServer,
+) -> None:
+    async with replica(redis_server.url, linger=LONG) as one:
+        await one.gateway.push(JOB, read_text("a 1\n"), AT_ONCE)
+        await one.gateway.push(OTHER, read_text("a 1\n"))
+        stamped = b"".join(await one.gateway.stamped(scheme=DEFAULT_SCHEME)).decode().split("\n")[:-1]
+        lines = [line for line in stamped if not line.startswith(("#", "pushgateway_", "pgw_"))]
+        stored = await one.group(OTHER)
+        assert stored is not None
+        [sample] = [line for line in lines if line.startswith("a{")]
+        assert sample == f'a{{instance="",job="k"}} 1 {stored.pushed_at // 1000}'
+        assert {line for line in lines if line != sample} < set(await page(one))
+        assert any(line.startswith(EXPIRED) for line in lines)

@@ -278,6 +278,13 @@ class AnySequence(RuleBasedStateMachine):
         assert self.run(self.store.delete(key)) == (key.name in self.model.groups)
         self.model.groups.pop(key.name, None)
 
+    @rule(keys=st.lists(KEY, unique=True, max_size=4), dry_run=st.booleans())
+    def remove(self, keys: list[GroupingKey], *, dry_run: bool) -> None:
+        expected = [key.name in self.model.groups for key in keys]
+        assert self.run(self.store.remove(keys, dry_run=dry_run)) == expected
+        for key in [] if dry_run else keys:
+            self.model.groups.pop(key.name, None)
+
     @precondition(lambda self: self.last is not None)
     @rule(verb=st.sampled_from(VERBS), lifetime=LIFETIME)
     def push_again(self, verb: str, lifetime: int) -> None:

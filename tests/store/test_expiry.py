@@ -381,6 +381,12 @@ async def test_whoever_removes_a_group_removes_its_deadline(
     assert (await read(lingering, JOB)).deadline == 0
 
 
+async def test_a_group_that_has_gone_cannot_be_deleted(store: RedisStore) -> None:
+    await store.push(expired(JOB))
+    assert not await store.delete(JOB)
+    assert await store.names() == []
+
+
 async def test_a_group_that_is_expired_but_not_in_the_list_of_deadlines_is_expired_all_the_same(
     lingering: RedisStore, connection: redis.Redis
 ) -> None:

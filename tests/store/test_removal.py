@@ -27,7 +27,7 @@ from servers import RedisServer
 
 from pgw.model.grouping import GroupingKey
 from pgw.store.base import Feed
-from pgw.store.redis_store import GROUPS_AT_ONCE, RedisStore
+from pgw.store.redis_store import EXPIRE_AT_ONCE, GROUPS_AT_ONCE, RedisStore
 
 HOUR = 3_600_000_000
 THREE = (JOB, OTHER, INSTANCE)
@@ -126,3 +126,29 @@ async def test_large_groups_are_removed_by_few_in_a_step(
         assert await store.remove(many) == [True] * 7
         assert connection.info("commandstats")["cmdstat_evalsha"]["calls"] - before == 4
     assert len(await store.names()) == 3
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+@pytest.mark.parametrize(("linger", "found"), [(0, False), (10**12, True)])
+async def test_what_has_expired_and_nobody_has_removed_yet_is_removed_as_such_first(
+    redis_server: RedisServer, *, linger: int, found: bool, dry_run: bool
+) -> None:
+    many = [group(job=f"j{number}") for number in range(2 * EXPIRE_AT_ONCE + 3)]
+    expired = many[1::2]
+    async with opened(redis_server.url, linger=linger) as store:
+        for key in many:
+            await store.push(write(key, family("a"))._replace(lifetime=1 if key in expired else 0))
+        assert await store.remove(many, dry_run=dry_run) == [key not in expired or found for key in many]
+        assert (await store.changes(Feed())).telemetry["expired"] == len(expired)
+        left = {key.name for key in many if dry_run and (found or key not in expired)}
+        assert set(await store.names()) == left
+
+
+async def test_a_server_without_memory_takes_removals(own_redis: RedisServer) -> None:
+    async with opened(own_redis.url) as store:
+        for key in THREE:
+            await store.push(write(key, family(f"a_{len(key.labels)}")))
+        own_redis.command("CONFIG", "SET", "maxmemory", "1")
+        assert await store.remove(THREE) == [True] * 3
+        assert await store.names() == []
+        own_redis.command("CONFIG", "SET", "maxmemory", "0")

@@ -10,7 +10,8 @@
 --   ARGV    a random name, taken if the store has none yet; how many tombstones are kept; "delete" or "look"; how many
 --     microseconds ago a group must have been pushed to last ("" for any group); how many families may be removed
 --     before the rest is left for another call; then for each group: its name, its shape
---   returns for each group, up to where it stopped: 1 removed (or would be), 0 there is none, or it was pushed to since
+--   returns for each group, up to where it stopped: 1 removed (or would be), 0 there is none, or it was pushed to since;
+--     "due": it has expired and stopped the call; call expire for it and come again
 --   cost O(families of the groups), bounded by that number and the families of one group
 -- include: header
 -- include: late
@@ -24,19 +25,20 @@ local epoch, kept, removes = ARGV[1], tonumber(ARGV[2]), ARGV[3] == 'delete'
 local age, most = tonumber(ARGV[4]), tonumber(ARGV[5])
 local keys = {changes = CHANGES, tombstones = TOMBSTONES, families = FAMILIES, version = VERSION, epoch = EPOCH,
               deadlines = DEADLINES, totals = TOTALS}
-local now, removed, answers = tonumber((clock())), 0, {}
+local now, removed, answers = clock(), 0, {}
 
 -- A group that no push has ever succeeded for is as old as the last that failed.
-local function is_old(key)
+local function is_old(header)
   if not age then return true end
-  local header = redis.call('HGET', key, '')
   local pushed = push_time(header)
   if pushed == NEVER then pushed = failure_time(header) end
-  return now - tonumber(pushed) > age
+  return tonumber(now) - tonumber(pushed) > age
 end
 
 local function apply(key, name, shape)
-  if not is_old(key) then return 0 end
+  local header = redis.call('HGET', key, '')
+  if is_due(DEADLINES, name, header, now) then return 'due' end
+  if not is_old(header) then return 0 end
   local fields = redis.call('HGETALL', key)
   if #fields == 0 and not redis.call('ZSCORE', CHANGES, name) then return 0 end
   if removes then
@@ -47,7 +49,7 @@ local function apply(key, name, shape)
 end
 
 for i = 1, #KEYS - SHARED do
-  if removed > most then break end
   answers[i] = apply(KEYS[SHARED + i], ARGV[GIVEN + 2 * i - 1], ARGV[GIVEN + 2 * i])
+  if answers[i] == 'due' or removed > most then break end
 end
 return answers
