@@ -11,6 +11,7 @@ from itertools import islice
 from pgw.errors import InconsistentPush, StoreConflict, StoreUnavailable, TooManyFamilies
 from pgw.formats.escaping import Scheme
 from pgw.formats.text_writer import write_samples
+from pgw.gateway.desk import Desk
 from pgw.gateway.mirror import SLICE_GROUPS, Mirror, Snapshot
 from pgw.gateway.push_times import NAMES as PUSH_TIMES
 from pgw.gateway.push_times import with_push_times
@@ -50,6 +51,8 @@ class Gateway:
         self._mirror = mirror
         self._own = own
         self._checked = checked
+        self.desk = Desk(store, mirror)
+        """What people ask who look at the web page."""
 
     @property
     def checks(self) -> bool:

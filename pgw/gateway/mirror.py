@@ -12,9 +12,12 @@ import asyncio
 import gc
 import heapq
 import math
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+from pgw.errors import StoreError
 from pgw.formats.escaping import Escaper, Scheme
+from pgw.gateway.catalogue import Catalogue
 from pgw.gateway.push_times import with_push_times
 from pgw.model.group import Fragment
 from pgw.store.base import Changes, Feed, Store
@@ -31,6 +34,13 @@ LASTING_GROUPS = 1_000
 """Groups that the garbage collector walks through in some 4 ms."""
 SLICE_PIECES = 64
 """Pieces compressed in one go of the thread: about 2 MB, a few milliseconds."""
+
+CATALOGUE_SECONDS = 600.0
+"""How long a catalogue is kept that nobody looks at: 40 MB for 100,000 groups, and a little work with each change."""
+PATIENCE = 0.3
+"""Seconds that a list of groups waits for the newest changes; then it shows what is known, and says so."""
+RATE_SECONDS = 5
+"""The least time between two readings that a rate is made of: workers hand over their counts once a second."""
 
 DEFAULT_SCHEME = Scheme.UNDERSCORES
 """What every client gets that does not ask for another, and so the one that is kept compressed."""
@@ -79,6 +89,13 @@ class Mirror:
         """How many groups the view had when the garbage collector was last told to leave it alone."""
         self._gzip: tuple[int, Page] | None = None
         self._asked_at = -math.inf
+        self._catalogue: Catalogue | None = None
+        self._catalogue_asked_at = -math.inf
+        self._reading: set[asyncio.Task[str]] = set()
+        """Reads that a list did not wait for; the loop itself would let them be collected."""
+        self._read_at = -math.inf
+        self.earlier: tuple[Mapping[str, float], int] = ({}, 0)
+        """`sums` and `now` of an earlier reading, for rates; 0: there was none."""
         self.sums: Mapping[str, float] = {}
         """The counters of all workers, as they were last read."""
         self.now = 0
@@ -134,6 +151,47 @@ class Mirror:
             await self._read(begun)
             return await asyncio.to_thread(lambda: list(map(Snapshot, self._view.shown())))
 
+    async def catalogue(self) -> tuple[Catalogue, str]:
+        """Take the list of all groups, as they were when this was called if that can be known soon.
+
+        Returns:
+            The list, which goes on changing; and why it is older, if it is.
+
+        Raises:
+            StoreUnavailable: nothing was ever read.
+        """
+        begun = self._begin()
+        self._catalogue_asked_at = self._asked_at
+        async with self._turn:
+            if not self.loaded:
+                await self._read(begun)
+            if self._catalogue is None:
+                catalogue = Catalogue()
+                await catalogue.read(self._view)
+                self._catalogue = catalogue
+                gc.freeze()  # as for the view: its entries stay
+            catalogue = self._catalogue
+        reading = asyncio.create_task(self._read_in_turn(begun))
+        self._reading.add(reading)
+        reading.add_done_callback(self._reading.discard)
+        await asyncio.wait({reading}, timeout=PATIENCE)
+        if not reading.done():
+            return catalogue, "there are many changes, or Redis is slow; what is shown may be some seconds old"
+        return catalogue, reading.result()
+
+    async def _read_in_turn(self, begun: int) -> str:
+        """Read; returns why that was not possible, if it was not."""
+        async with self._turn:
+            try:
+                await self._read(begun)
+            except StoreError as error:
+                return str(error)
+        return ""
+
+    def clock(self) -> float:
+        """Unix time in seconds, by the clock of Redis, as well as it is known without asking."""
+        return self.now + asyncio.get_running_loop().time() - self._read_at if self.loaded else time.time()
+
     async def refresh(self) -> None:
         """Take in what has changed, so that the next page finds little to do."""
         begun = self._begun
@@ -155,12 +213,20 @@ class Mirror:
         self._drop(changes)
         for start in range(0, len(changes.changed), SLICE_GROUPS):
             await self._take(changes.changed[start : start + SLICE_GROUPS])
-        self.sums, self.now = changes.telemetry, changes.now
+        self._note_counters(changes)
         self._view.show_own(self._own(self.sums, self.now))
         self._view.settle()
         self._freeze()
         self._feed = changes.feed
         self._done = number
+
+    def _note_counters(self, changes: Changes) -> None:
+        if self.now - self.earlier[1] >= RATE_SECONDS:
+            self.earlier = (self.sums, self.now)
+        self.sums, self.now = changes.telemetry, changes.now
+        self._read_at = asyncio.get_running_loop().time()
+        if self._catalogue is not None and self._read_at - self._catalogue_asked_at > CATALOGUE_SECONDS:
+            self._catalogue = None
 
     def _freeze(self) -> None:
         """Keep the garbage collector away from a view that has grown by half.
@@ -178,14 +244,21 @@ class Mirror:
         if changes.everything:
             gone = self._view.names() - set(changes.changed)
         for name in gone:
-            self._view.drop(name)
+            self._forget(name)
 
     async def _take(self, names: Sequence[str]) -> None:
         for name, group in zip(names, await self._store.groups(names), strict=True):
             if group is None:
-                self._view.drop(name)
-            else:
-                self._view.put(name, group.pushed_at, with_push_times(group).fragments)
+                self._forget(name)
+                continue
+            self._view.put(name, group.pushed_at, with_push_times(group).fragments)
+            if self._catalogue is not None:
+                self._catalogue.put(name, group)
+
+    def _forget(self, name: str) -> None:
+        self._view.drop(name)
+        if self._catalogue is not None:
+            self._catalogue.drop(name)
 
     async def _compressed(self, scheme: Scheme) -> Page:
         pieces = self._view.pieces

@@ -125,6 +125,11 @@ class OwnFamilies:
         return f"{notation(name, text)} {self._number(value)}\n"
 
 
+def pushes(sums: Mapping[str, float]) -> float:
+    """How many pushes were answered so far, refused ones included."""
+    return sum(each for field, each in sums.items() if field.startswith(PUSH_DURATION) and field.endswith("/count"))
+
+
 def expired(sums: Mapping[str, float], now: int) -> list[str]:
     """The fields of slices that no quantile needs any more."""
     oldest = now // SLICE - SLICES

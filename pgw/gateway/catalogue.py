@@ -1,0 +1,168 @@
+"""What a list of all groups needs of each: its name, its times and its size, kept by a worker whose page was opened.
+
+In: a view, once; then each group as it changes.
+Out: entries, and sums over them.
+Never: holds samples, or the event loop for longer than a slice.
+
+It is made from what the view holds already, so that the first page of 100,000 groups does not wait for Redis.
+"""
+
+import asyncio
+import sys
+import time
+from collections.abc import Iterable, ValuesView
+from typing import NamedTuple
+
+from pgw.gateway.push_times import FAILURE_TIME
+from pgw.gateway.push_times import NAMES as PUSH_TIMES
+from pgw.model.group import MICROSECONDS, Fragment, Group
+from pgw.model.grouping import GroupingKey
+from pgw.view.view import View
+
+SLICE_SECONDS = 0.002
+"""How long the event loop is held at once. A push takes a handful of turns of the loop, so some 10 ms more at worst."""
+LOOK = 64
+"""Entries between two looks at the clock: some 50 µs."""
+
+
+class Entry(NamedTuple):
+    """One group, as a list shows it."""
+
+    name: str
+    pushed_at: int
+    """The last successful push, in microseconds since 1970; 0: never."""
+    failed_at: int
+    """The last failed push, likewise."""
+    families: tuple[str, ...]
+    """Without the push times; groups that hold the same families share one tuple."""
+    series: int
+    """Sample lines of these families."""
+    size: int
+    """Bytes of these lines."""
+    text: str
+    """The labels as `name="value"`, one a line, in lower case: what words are looked for in."""
+
+    @property
+    def failed(self) -> bool:
+        """Whether the last push failed."""
+        return self.failed_at > self.pushed_at
+
+
+class Sums(NamedTuple):
+    """What all groups come to."""
+
+    groups: int = 0
+    series: int = 0
+    size: int = 0
+    failed: int = 0
+    last_failed: Entry | None = None
+    """The group to which a push failed last, of those there are."""
+
+
+class Pace:
+    """Lets others have the event loop every few milliseconds."""
+
+    def __init__(self) -> None:
+        self._since = time.perf_counter()
+
+    async def breathe(self) -> None:
+        """Give way, if it is time to."""
+        if time.perf_counter() - self._since > SLICE_SECONDS:
+            await asyncio.sleep(0)
+            self._since = time.perf_counter()
+
+
+class Catalogue:
+    """The entries of all groups."""
+
+    def __init__(self) -> None:
+        self._entries: dict[str, Entry] = {}
+        self._families: dict[tuple[str, ...], tuple[str, ...]] = {}
+        self._series = self._size = self._failed = self._ever_failed = 0
+        self._last_failed: Entry | None = None
+
+    def entries(self) -> ValuesView[Entry]:
+        """All entries, in no order."""
+        return self._entries.values()
+
+    def sums(self) -> Sums:
+        """What they come to."""
+        if self._last_failed is None and self._ever_failed:
+            self._last_failed = max(self._entries.values(), key=lambda entry: entry.failed_at)
+        return Sums(len(self._entries), self._series, self._size, self._failed, self._last_failed)
+
+    def put(self, name: str, group: Group) -> None:
+        """Note a group as it is now; its push times may be among its fragments."""
+        kept = [fragment for fragment in group.fragments if fragment.name not in PUSH_TIMES]
+        families = self._shared(fragment.name for fragment in kept)
+        series, size = _lines(kept)
+        self._put(Entry(name, group.pushed_at, group.failed_at, families, series, size, _text(group.key)))
+
+    def drop(self, name: str) -> None:
+        """Forget a group."""
+        entry = self._entries.pop(name, None)
+        if entry is not None:
+            self._count(entry, -1)
+
+    async def read(self, view: View) -> None:
+        """Note all groups of a view, which must not change meanwhile."""
+        pace = Pace()
+        series: dict[str, int] = {}
+        sizes: dict[str, int] = {}
+        failures: dict[str, int] = {}
+        for piece in view.pieces:
+            for (family, name), text in zip(piece.places, piece.texts, strict=True):
+                if family not in PUSH_TIMES:
+                    series[name] = series.get(name, 0) + text.count(b"\n")
+                    sizes[name] = sizes.get(name, 0) + len(text)
+                elif family == FAILURE_TIME and name:
+                    failures[name] = _moment(text)
+            await pace.breathe()
+        for number, (name, pushed_at, held) in enumerate(view.groups()):
+            families = self._shared(family for family in held if family not in PUSH_TIMES)
+            times = (pushed_at, failures.get(name, 0))
+            labels = _text(GroupingKey.from_name(name))
+            self._put(Entry(name, *times, families, series.get(name, 0), sizes.get(name, 0), labels))
+            if number % LOOK == 0:
+                await pace.breathe()
+
+    def _put(self, entry: Entry) -> None:
+        before = self._entries.get(entry.name)
+        if before is not None:
+            self._count(before, -1)
+        self._entries[entry.name] = entry
+        self._count(entry, 1)
+
+    def _count(self, entry: Entry, sign: int) -> None:
+        self._series += sign * entry.series
+        self._size += sign * entry.size
+        self._failed += sign * entry.failed
+        self._ever_failed += sign * (entry.failed_at > 0)
+        last = self._last_failed
+        if sign < 0 and last is not None and last.name == entry.name:
+            self._last_failed = None
+        elif sign > 0 and entry.failed_at and last is not None and entry.failed_at >= last.failed_at:
+            self._last_failed = entry
+
+    def _shared(self, names: Iterable[str]) -> tuple[str, ...]:
+        families = tuple(sorted(names))
+        found = self._families.get(families)
+        if found is None:
+            if len(self._families) > len(self._entries) + LOOK:  # more than there can be in use
+                self._families.clear()
+            found = self._families[families] = tuple(map(sys.intern, families))
+        return found
+
+
+def _lines(fragments: Iterable[Fragment]) -> tuple[int, int]:
+    texts = [fragment.text for fragment in fragments]
+    return sum(text.count(b"\n") for text in texts), sum(map(len, texts))
+
+
+def _text(key: GroupingKey) -> str:
+    return "\n".join(f'{name}="{value}"' for name, value in key.labels).lower()
+
+
+def _moment(text: bytes) -> int:
+    """The time that the line of a push time shows, in microseconds."""
+    return round(float(text[text.rindex(b" ") :]) * MICROSECONDS)
