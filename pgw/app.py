@@ -71,6 +71,9 @@ def _site(settings: Settings) -> Site:
     return Site(
         settings.prefix,
         settings.telemetry_path,
+        base=settings.page_prefix,
+        origin=settings.external_origin,
+        utf8_names=settings.utf8_names,
         has_admin_api=settings.enable_admin_api,
         quit=_stop_server if settings.enable_lifecycle else None,
         status=status,

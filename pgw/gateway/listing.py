@@ -31,7 +31,7 @@ _SELECTOR = re.compile(r"\s*(?:[a-zA-Z_:][a-zA-Z0-9_:]*\s*)?\{")
 _SUFFIXES = ("", "_bucket", "_sum", "_count")
 
 
-class Only(enum.Enum):
+class Only(enum.StrEnum):
     """Which groups are wanted. Those that expire soon will be one more, once groups have deadlines."""
 
     ALL = "all"
@@ -39,7 +39,7 @@ class Only(enum.Enum):
     STALE = "stale"
 
 
-class Order(enum.Enum):
+class Order(enum.StrEnum):
     """What the list is sorted by, each from the end that is asked for first."""
 
     NAME = "name"
