@@ -138,7 +138,7 @@ class Groups:
             "size": sum(len(each.text) for each in pushed),
             "now": self._gateway.desk.clock(),
             "shell": self._frame.shell(request, login.user if login else ""),
-            "promql": lambda name: promql(name, group.key),
+            "promql": lambda table: promql(table.name, table.type, group.key),
         }
 
 

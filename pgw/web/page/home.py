@@ -100,7 +100,7 @@ def _asked(request: falcon.asgi.Request) -> Asked:
 
 def _query(asked: Asked) -> tuple[Query, Mapping[str, str]]:
     """Read what was asked; what cannot be read is left out, and told by the name of its field."""
-    problems = {}
+    problems = {"q": "", "older": ""}
     query = Query()
     try:
         query = Query.read(asked.q)
@@ -112,7 +112,7 @@ def _query(asked: Asked) -> tuple[Query, Mapping[str, str]]:
         stale_after = math.inf
         problems["older"] = f"{shortened(asked.older)!r} is not a duration such as 30m, 12h or 7d"
     only = Only(asked.show) if asked.show in set(Only) else Only.ALL
-    if only is Only.STALE and "older" in problems:
+    if only is Only.STALE and problems["older"]:
         only = Only.ALL
     sort = asked.sort.removeprefix("-")
     order = Order(sort) if sort in set(Order) else Order.NAME

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from urllib.parse import quote, urlencode
 
 from pgw.formats.escaping import Scheme, escape_label_name
+from pgw.model.family import Type
 from pgw.model.grouping import BASE64_SUFFIX, JOB, GroupingKey
 from pgw.model.names import ESCAPED_PREFIX, escape_value, is_label_name
 from pgw.model.series import label_notation, notation
@@ -36,8 +37,13 @@ def _label(name: str, value: str) -> str:
     return f"{name}{BASE64_SUFFIX}/{base64.urlsafe_b64encode(value.encode()).decode() or '='}"
 
 
-def promql(family: str, key: GroupingKey) -> str:
-    """The selector of what a group holds of a family; a label that is empty is none to Prometheus."""
+def promql(family: str, kind: str, key: GroupingKey) -> str:
+    """The selector of what a group holds of a family: of a histogram, its buckets.
+
+    A label that is empty is none to Prometheus.
+    """
+    if kind.endswith(Type.HISTOGRAM.name):
+        family += "_bucket"
     labels = (label_notation(name, escape_value(value)) for name, value in key.labels if value)
     return notation(family, ",".join(labels))
 

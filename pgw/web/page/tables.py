@@ -27,7 +27,7 @@ class Bucket(NamedTuple):
     """A row of a histogram."""
 
     bounds: str
-    count: str
+    total: str
     """As it was pushed: of a classic bucket, with all below it."""
     inside: str
     """Without those below it."""

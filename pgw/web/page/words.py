@@ -15,8 +15,9 @@ from pgw.model.group import MICROSECONDS
 MINUTE, HOUR, DAY = 60, 3_600, 86_400
 SHORTENED = 120
 """Characters of a label that a list shows: two lines of a wide screen."""
-PLAIN_DIGITS = 21
+PLAIN_DIGITS = 22
 """Digits of a number that are written out, as in the original; beyond, nobody reads them."""
+_UNITS = ("B", "kB", "MB", "GB")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -52,14 +53,12 @@ def exact(microseconds: int) -> str:
 
 
 def size(count: float) -> str:
-    """Bytes, to three digits: `812 B`, `1.5 kB`, `23 MB`."""
-    for unit in ("B", "kB", "MB"):
-        if count < 1_000:  # noqa: PLR2004  what kilo means
-            break
+    """Bytes, to two digits where they are few: `812 B`, `1.5 kB`, `23 MB`."""
+    unit, *larger = _UNITS
+    while count >= 1_000 and larger:  # noqa: PLR2004  what kilo means
         count /= 1_000
-    else:
-        unit = "GB"
-    return f"{count:.0f} {unit}" if unit == "B" or count >= 10 else f"{count:.1f} {unit}"  # noqa: PLR2004
+        unit, *larger = larger
+    return f"{count:.1f} {unit}" if count < 10 and unit != "B" else f"{count:.0f} {unit}"  # noqa: PLR2004
 
 
 def rate(per_second: float) -> str:
