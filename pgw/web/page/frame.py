@@ -15,8 +15,7 @@ import jinja2
 from pgw import __version__
 from pgw.formats.negotiation import GZIP, choose_encoding
 from pgw.model.grouping import JOB, GroupingKey
-from pgw.model.names import escape_value
-from pgw.model.series import label_notation
+from pgw.model.names import is_label_name, quoted
 from pgw.web.page import words
 from pgw.web.page.files import Files
 from pgw.web.page.links import Links, Shell
@@ -100,5 +99,9 @@ def ordered(key: GroupingKey) -> list[tuple[str, str]]:
 
 
 def braces(key: GroupingKey) -> str:
-    """A group in one notation: `{job="j",instance="i"}`."""
-    return "{" + ", ".join(label_notation(name, escape_value(value)) for name, value in ordered(key)) + "}"
+    """A group in one notation: `{job="j", instance="i"}`; what cannot be printed, or turns text around, is escaped."""
+    return "{" + ", ".join(f"{_name(name)}={quoted(value)}" for name, value in ordered(key)) + "}"
+
+
+def _name(name: str) -> str:
+    return name if is_label_name(name) else quoted(name)
