@@ -51,7 +51,8 @@ def create_app(settings: Settings) -> App:
     store = open_store(settings)
     tally, metrics = Tally(), ProcessMetrics(os.environ.get(SHARED_DIRECTORY))
     mirror = Mirror(store, View(write_head), OwnFamilies(version=__version__, number=format_float))
-    pulse = Pulse(store, mirror, tally, metrics)
+    replica = f"{platform.node()}:{os.getppid()}"  # the master, whose child a worker is
+    pulse = Pulse(store, mirror, tally, metrics, replica=replica)
     gateway = Gateway(store, mirror, own=OWN_TYPES, checked=settings.check_consistency)
     pushes = Pushes(
         gateway, prefix=settings.prefix, max_body_size=settings.max_body_size, utf8_names=settings.utf8_names

@@ -85,6 +85,10 @@ class Catalogue:
         """All entries, in no order."""
         return self._entries.values()
 
+    def holds(self, name: str) -> bool:
+        """Whether there is such a group."""
+        return name in self._entries
+
     def sums(self) -> Sums:
         """What they come to."""
         if self._last_failed is None and self._ever_failed:

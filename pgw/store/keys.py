@@ -24,6 +24,10 @@ class Keys:
         """string: a random name of this store; another one means another store under the same keys."""
         self.telemetry = f"{tag}:telemetry"
         """hash: the gateway's own counters, summed over all workers and replicas."""
+        self.replicas = f"{tag}:replicas"
+        """zset: replica -> unix time in seconds when it was last heard of."""
+        self.refusal = f"{tag}:refusal"
+        """hash: the push that was refused last: its group, the reason, and when that was."""
         self._group = f"{tag}:group:"
 
     def group(self, name: str) -> str:

@@ -53,6 +53,7 @@ class Tally:
 
     def __init__(self) -> None:
         self._amounts: Counter[str] = Counter()
+        self._refused: tuple[str, str] | None = None
 
     def count_request(self, *, code: int, handler: str, method: str) -> None:
         """Count one answer."""
@@ -65,6 +66,15 @@ class Tally:
             self._amounts[f"{field}/sum"] += value  # type: ignore[assignment]  # typeshed's Counter counts ints
             self._amounts[f"{field}/count"] += 1
             self._amounts[f"{field}/at/{int(now) // SLICE}/{_bucket(value)}"] += 1
+
+    def note_refusal(self, group: str, reason: str) -> None:
+        """Note a push that was refused; the last one counts."""
+        self._refused = (group, reason)
+
+    def take_refusal(self) -> tuple[str, str] | None:
+        """Hand over the last push that was refused since this was called before: its group and the reason."""
+        refused, self._refused = self._refused, None
+        return refused
 
     def take(self) -> dict[str, float]:
         """Hand over what was counted, and begin anew."""

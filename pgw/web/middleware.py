@@ -25,6 +25,7 @@ class Counting:
     async def process_request(self, request: falcon.asgi.Request, _response: falcon.asgi.Response) -> None:
         """Note when the request came."""
         request.context.handler = ""
+        request.context.refusal = None
         request.context.started = time.perf_counter()
 
     async def process_response(
@@ -39,6 +40,8 @@ class Counting:
         if not handler:
             return
         self._tally.count_request(code=response.status_code, handler=handler, method=method)
+        if request.context.refusal is not None:
+            self._tally.note_refusal(*request.context.refusal)
         if handler == PUSH:
             duration = time.perf_counter() - request.context.started
             self._tally.observe_push(method=method, size=_size(request.scope), duration=duration, now=time.time())

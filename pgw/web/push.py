@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 
 import falcon.asgi
 
+from pgw.errors import BodyTooLarge, PushError
 from pgw.formats.negotiation import is_protobuf
 from pgw.formats.protobuf_reader import read_protobuf
 from pgw.formats.text_reader import TextReader
@@ -74,8 +75,12 @@ class Pushes:
     async def _push(self, request: Request, response: falcon.asgi.Response, raw: bytes, apply: _Apply) -> None:
         request.context.handler = "push"
         key = self._key(raw)
-        body = await read_body(request, self._max_body_size)
-        await apply(key, await self._parse(body, request.content_type))
+        try:
+            body = await read_body(request, self._max_body_size)
+            await apply(key, await self._parse(body, request.content_type))
+        except (PushError, BodyTooLarge) as error:
+            request.context.refusal = (key.name, str(error))
+            raise
         _done(response, 200 if self._gateway.checks else 202)
 
     async def _parse(self, body: bytes, content_type: str | None) -> Exposition:

@@ -28,7 +28,16 @@ if TYPE_CHECKING:
 
 PREFIX = "pgw-test"
 KEYS = Keys(PREFIX)
-PERMANENT = {KEYS.changes, KEYS.tombstones, KEYS.families, KEYS.version, KEYS.epoch, KEYS.telemetry}
+PERMANENT = {
+    KEYS.changes,
+    KEYS.tombstones,
+    KEYS.families,
+    KEYS.version,
+    KEYS.epoch,
+    KEYS.telemetry,
+    KEYS.replicas,
+    KEYS.refusal,
+}
 TIMEOUT = 10.0  # far beyond what a busy machine needs; tests of the time limit set their own
 
 

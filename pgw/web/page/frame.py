@@ -57,7 +57,7 @@ class Frame:
         self._templates.globals.update(
             links=self.links, names=self.files.names, version=__version__, words=words, site=site
         )
-        self._templates.globals.update(braces=braces, ordered=ordered)
+        self._templates.globals.update(braces=braces, brief=brief, ordered=ordered)
 
     def show(
         self,
@@ -96,6 +96,11 @@ class Frame:
 def ordered(key: GroupingKey) -> list[tuple[str, str]]:
     """The labels of a group as they are shown: job first."""
     return sorted(key.labels, key=lambda label: (label[0] != JOB, label[0]))
+
+
+def brief(key: GroupingKey) -> list[tuple[str, str]]:
+    """The labels of a group as a list shows them."""
+    return [(words.shortened(name), words.shortened(value)) for name, value in ordered(key)]
 
 
 def braces(key: GroupingKey) -> str:

@@ -125,8 +125,10 @@ class Groups:
         first, most = (0, FEW) if family is None else (_number(request.get_param("first")), MANY)
         login = read_login(request.get_header("Authorization"))
         pushed = [each for each in group.fragments if each.name not in PUSH_TIMES]
+        failed = not group.last_push_successful
         return {
             "group": group,
+            "reason": await self._gateway.desk.refusal_of(group.key) if failed else "",
             "key": group.key,
             "tables": await asyncio.to_thread(_tables, shown, group.key, first, most),
             "family": family,

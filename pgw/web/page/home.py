@@ -17,7 +17,7 @@ from pgw.gateway.catalogue import Entry
 from pgw.gateway.desk import Desk
 from pgw.gateway.listing import Only, Order, Query, labels_of
 from pgw.model.grouping import GroupingKey
-from pgw.web.page.frame import Frame, ordered
+from pgw.web.page.frame import Frame, brief
 from pgw.web.page.words import shortened
 from pgw.web.resource import Page
 
@@ -77,7 +77,8 @@ class Home(Page):
             "listing": listing,
             "rows": list(map(_row, listing.entries)),
             "overview": overview,
-            "failed": overview.sums.last_failed and _row(overview.sums.last_failed),
+            "failure": overview.failure,
+            "failed": overview.failure and _key(overview.failure.group),
             "now": overview.now,
             "notice": NOTICES.get(request.get_param("notice") or ""),
         }
@@ -121,5 +122,9 @@ def _query(asked: Asked) -> tuple[Query, Mapping[str, str]]:
 
 
 def _row(entry: Entry) -> Row:
-    key = GroupingKey(tuple(sorted(labels_of(entry.name).items())))
-    return Row(key, [(shortened(name), shortened(value)) for name, value in ordered(key)], entry)
+    key = _key(entry.name)
+    return Row(key, brief(key), entry)
+
+
+def _key(name: str) -> GroupingKey:
+    return GroupingKey(tuple(sorted(labels_of(name).items())))
