@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 PREFIX = "pgw-test"
 KEYS = Keys(PREFIX)
-PERMANENT = {
+PERMANENT = {KEYS.changes, KEYS.tombstones, KEYS.families, KEYS.version, KEYS.epoch, KEYS.telemetry}
+PERMANENT |= {KEYS.replicas, KEYS.refusal}
     KEYS.changes,
     KEYS.tombstones,
     KEYS.families,

@@ -5,6 +5,7 @@ Out: HTML, compressed where the browser likes it.
 Never: lets anything through unescaped, or lets a page run what is not ours: no inline script, no inline style.
 """
 
+import asyncio
 import zlib
 from collections.abc import Mapping
 from typing import Any
@@ -58,6 +59,14 @@ class Frame:
             links=self.links, names=self.files.names, version=__version__, words=words, site=site
         )
         self._templates.globals.update(braces=braces, brief=brief, ordered=ordered)
+        for name in self._templates.list_templates():
+            self._templates.get_template(name)  # takes 30 ms, which no push should wait for later
+
+    async def show_large(
+        self, request: falcon.asgi.Request, response: falcon.asgi.Response, template: str, values: Mapping[str, Any]
+    ) -> None:
+        """Answer with a page that takes long to make; it is made in a thread."""
+        await asyncio.to_thread(self.show, request, response, template, values)
 
     def show(
         self,

@@ -32,9 +32,9 @@ from pgw.web.site import Site
 
 PATH = r"job(?:@base64)?/"
 """What stands behind `/group/`, `/raw/` and `/delete/`."""
-FAMILIES = 50
+FAMILIES = 25
 """Families on a page."""
-FEW, MANY = 20, 200
+FEW, MANY = 10, 100
 """Metrics of a family: among the others of its group, and on a page of its own."""
 ALLOW_DELETE = "GET, HEAD, OPTIONS, POST"
 MOST_DIGITS = 9
@@ -54,7 +54,7 @@ class Groups:
             return
         group = await self._read(key, req, resp)
         if group is not None:
-            self._frame.show(req, resp, "group.html", await self._values(group, req))
+            await self._frame.show_large(req, resp, "group.html", await self._values(group, req))
 
     async def raw(self, req: falcon.asgi.Request, resp: falcon.asgi.Response | None, **_: object) -> None:
         """Answer with the exposition of a group. A sink."""

@@ -19,6 +19,8 @@ from pgw.model.grouping import INSTANCE, GroupingKey
 from pgw.web.page.words import number
 
 _COMPOUND = {Type.HISTOGRAM, Type.GAUGE_HISTOGRAM, Type.SUMMARY}
+MOST_BUCKETS = 200
+"""Buckets of a histogram that are shown: more than any client makes by default, and few enough for a page of many."""
 _BARS_WIDTH = 100
 """Of the view box of a bar, in which widths are percent."""
 
@@ -44,6 +46,8 @@ class Sample(NamedTuple):
     parts: Sequence[tuple[str, str]] = ()
     """Quantiles, sum and count."""
     buckets: Sequence[Bucket] = ()
+    hidden_buckets: int = 0
+    """How many there are beyond MOST_BUCKETS."""
 
 
 class Table(NamedTuple):
@@ -130,7 +134,7 @@ def _histogram(labels: Sequence[tuple[str, str]], histogram: pb.Histogram) -> Sa
     rows = list(_native(histogram) if is_native(histogram) else _classic(histogram))
     most = max((inside for _, _, inside in rows if math.isfinite(inside)), default=0) or 1
     buckets = [Bucket(bounds, number(count), number(inside), _width(inside, most)) for bounds, count, inside in rows]
-    return Sample(labels, "", ends, buckets)
+    return Sample(labels, "", ends, buckets[:MOST_BUCKETS], max(0, len(buckets) - MOST_BUCKETS))
 
 
 def _classic(histogram: pb.Histogram) -> Iterator[tuple[str, float, float]]:
