@@ -30,15 +30,6 @@ PREFIX = "pgw-test"
 KEYS = Keys(PREFIX)
 PERMANENT = {KEYS.changes, KEYS.tombstones, KEYS.families, KEYS.version, KEYS.epoch, KEYS.telemetry}
 PERMANENT |= {KEYS.replicas, KEYS.refusal}
-    KEYS.changes,
-    KEYS.tombstones,
-    KEYS.families,
-    KEYS.version,
-    KEYS.epoch,
-    KEYS.telemetry,
-    KEYS.replicas,
-    KEYS.refusal,
-}
 TIMEOUT = 10.0  # far beyond what a busy machine needs; tests of the time limit set their own
 
 
