@@ -31,7 +31,7 @@ async def client(redis_server: RedisServer) -> AsyncIterator[Client]:
 async def test_a_group_is_deleted_after_a_question(client: Client) -> None:
     await push(client, "job/j", "job/k")
     asked = await page(client, "/delete/job/j")
-    assert asked.one("p").text == 'Do you really want to delete all metrics of group {job="j"}?'
+    assert asked.one("main").one("p").text == 'Do you really want to delete all metrics of group {job="j"}?'
     form = asked.one("form", class_="confirm")
     assert form.attributes["method"] == "post"
     assert [link.text for link in form.all("a")] == ["Cancel"]
@@ -92,7 +92,7 @@ async def test_only_a_page_of_ours_can_delete(
 ) -> None:
     async with served(redis_server.url, ADMIN, "--web.external-url=https://front.example/") as client:
         await push(client, "job/j")
-        result = await client.simulate_post(path, headers={"Host": "us.example:9091", **headers})
+        result = await client.simulate_post(path, host="us.example", port=9091, headers=headers)
         assert result.status_code == (303 if may else 403)
         assert len(rows(await page(client, "/"))) == (0 if may else 1)
 
@@ -241,7 +241,7 @@ async def test_the_last_list_is_shown_while_redis_is_away(own_redis: RedisServer
         found = await page(client, "/")
         assert rows(found) == ['job="j"']
         assert figures(found)["Redis"] == "away"
-        assert found.one("p", role="alert", class_="problem").text != ""
+        assert found.one("main").one("p", role="alert", class_="problem").text != ""
         assert "Redis is away" in (await page(client, "/group/job/j", 503)).one("h1").text
         own_redis.start()
 
@@ -271,7 +271,7 @@ async def test_the_reason_of_the_last_refusal_is_shown_and_replicas_are_counted(
 
 async def _until_told(client: Client, part: str) -> str:
     async with asyncio.timeout(10):
-        while part not in (last := figures(await page(client, "/"))["Last failure"]):
+        while part not in (last := figures(await page(client, "/"))["Last failure"]):  # noqa: ASYNC110  by the beat
             await asyncio.sleep(0.05)
     return last
 
@@ -280,6 +280,6 @@ async def test_pushes_are_counted_by_the_second(redis_server: RedisServer, monke
     monkeypatch.setattr("pgw.gateway.mirror.RATE_SECONDS", 1)
     async with served(redis_server.url) as client:
         async with asyncio.timeout(15):
-            while figures(await page(client, "/"))["Pushes per second"] in ("–", "0"):
+            while figures(await page(client, "/"))["Pushes per second"] in ("\N{EN DASH}", "0"):
                 await push(client, "job/j")
                 await asyncio.sleep(0.05)

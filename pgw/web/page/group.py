@@ -27,7 +27,7 @@ from pgw.web.page.origin import is_same_origin
 from pgw.web.page.tables import Table, table
 from pgw.web.paths import unescape
 from pgw.web.problems import answer
-from pgw.web.resource import ALLOW
+from pgw.web.resource import ALLOW, Page
 from pgw.web.site import Site
 
 PATH = r"job(?:@base64)?/"
@@ -144,7 +144,7 @@ class Groups:
         }
 
 
-class DeleteAll:
+class DeleteAll(Page):
     """`/delete-all`, where the admin API is on."""
 
     def __init__(self, gateway: Gateway, frame: Frame) -> None:
@@ -156,6 +156,11 @@ class DeleteAll:
         question = "Do you really want to delete all metrics of all groups?"
         values = {"question": question, "action": self._frame.links.delete_all(), "word": "Delete All Groups"}
         self._frame.show(request, response, "confirm.html", {**values, "back": self._frame.links.home()})
+
+    async def on_options(self, _request: falcon.asgi.Request, response: falcon.asgi.Response) -> None:
+        """Answer with what is allowed."""
+        response.set_header("Allow", ALLOW_DELETE)
+        response.content_length = 0
 
     async def on_post(self, request: falcon.asgi.Request, response: falcon.asgi.Response) -> None:
         """Delete."""
