@@ -3,6 +3,8 @@
 In: the name of a file, with a piece of its hash in it.
 Out: the file, which a browser may keep for ever: another content has another name.
 Never: reads a file when it is asked for one.
+
+NOTE(pushgateway): the original serves its files under their own names.
 """
 
 import hashlib

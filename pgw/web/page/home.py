@@ -3,6 +3,8 @@
 In: what is looked for, in the query: `q`, `show`, `older`, `sort`, `page`.
 Out: one page of the list.
 Never: fails because of a query that makes no sense; it says so beside the box and shows all.
+
+NOTE(pushgateway): the original shows every metric of every group here, at once.
 """
 
 import math

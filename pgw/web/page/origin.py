@@ -4,6 +4,8 @@ In: the headers of a request, and the address that clients see.
 Out: yes or no.
 Never: asks who the user is; that is the matter of web/access.
 Follows: the Fetch standard (Origin) and Fetch Metadata (Sec-Fetch-Site), which browsers set and pages cannot.
+
+NOTE(pushgateway): the original's page deletes by script, and nothing asks from where.
 """
 
 from urllib.parse import urlsplit
