@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
@@ -9,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from browsers import ENTER, ESCAPE, NARROW, TAB
 from gateways import replica
-from pushes import group
+from pushes import PREFIX, group
 
 if TYPE_CHECKING:
     from browsers import Browser
@@ -51,7 +52,11 @@ def test_the_list_shows_groups_and_how_they_are(browser: Browser, site: Server) 
     assert re.fullmatch(r"\d+\.\d ms", figures["Redis"])
     assert 'job="broken"' in figures["Last failure"]
     browser.wait(lambda: "must not have timestamps" in _reloaded(browser, ".reason"), "the reason is told")
-    assert dict(zip(browser.texts(".overview dt"), browser.texts(".overview dd"), strict=True))["Replicas"] == "1"
+    assert overview(browser)["Replicas"] == "1"
+
+
+def overview(browser: Browser) -> dict[str, str]:
+    return dict(zip(browser.texts(".overview dt"), browser.texts(".overview dd"), strict=True))
 
 
 def _reloaded(browser: Browser, selector: str) -> str:
@@ -103,7 +108,7 @@ def test_the_list_is_filtered_and_sorted_by_clicks(browser: Browser, site: Serve
         browser.driver.find_element("link text", title).click()
         assert shown(browser)[0] == first
         assert browser.one("th[aria-sort=ascending]").text.startswith(title)
-    browser.driver.find_element("partial link text", "Group").click()
+    browser.click(".groups th a")
     assert shown(browser) == [CI, *reversed(BACKUPS)]
 
 
@@ -113,7 +118,7 @@ def test_ages_go_on_and_tell_the_exact_time(browser: Browser, site: Server) -> N
     assert re.fullmatch(
         r"20\d\d(-\d\d){2} (\d\d:){2}\d\d\.\d{3} UTC", browser.one("td time").get_attribute("title") or ""
     )
-    browser.wait(lambda: browser.one("td time").text == "3 s ago", "three seconds pass")
+    browser.wait(lambda: browser.one("td time").text in ("2 s ago", "3 s ago", "4 s ago"), "seconds pass")
     browser.run("document.querySelector('td time').dateTime = new Date(Date.now() - 187260e3).toISOString()")
     browser.wait(
         lambda: browser.one("td time").text == "2 d 4 h ago", "the script says it in words, as the server does"
@@ -133,12 +138,12 @@ def test_a_group_is_deleted_once_it_is_confirmed(browser: Browser, site: Server)
     assert browser.run("return document.activeElement.className") == "cancel"
     browser.press(ESCAPE)
     assert not browser.one("dialog").is_displayed()
-    assert len(site.scrape().groups) == 3
+    assert len(site.scrape().groups()) == 3
     browser.click(".groups .delete")
     browser.click("dialog .danger")
     becomes(browser, BACKUPS[1])
     assert not browser.one("dialog").is_displayed()
-    assert len(site.scrape().groups) == 2
+    assert len(site.scrape().groups()) == 2
 
 
 def test_all_groups_are_deleted_once_it_is_confirmed(browser: Browser, site: Server) -> None:
@@ -147,12 +152,12 @@ def test_all_groups_are_deleted_once_it_is_confirmed(browser: Browser, site: Ser
     assert browser.one("#delete-all").text == "Delete All 3 Groups"
     browser.click("#delete-all")
     browser.click("dialog .cancel")
-    assert len(site.scrape().groups) == 3
+    assert len(site.scrape().groups()) == 3
     browser.click("#delete-all")
     browser.click("dialog .danger")
     browser.wait(lambda: browser.texts(".nothing") == ["Nothing was pushed yet."], "nothing is left")
     assert browser.texts("#results button") == ["Delete All 0 Groups"]
-    assert site.scrape().groups == []
+    assert site.scrape().groups() == set()
 
 
 def test_what_cannot_be_deleted_is_told(browser: Browser, site: Server) -> None:
@@ -213,9 +218,10 @@ async def test_ten_thousand_groups_are_a_page_as_any_other(
     browser: Browser, redis_server: RedisServer, gateway: StartServer
 ) -> None:
     async with replica(redis_server.url) as one:
-        for number in range(10_000):
-            await one.push(group(job=f"job-{number % 10}", instance=f"runner-{number:05}"), "a 1\n")
-    site = gateway(f"--redis.url={redis_server.url}", "--workers=1")
+        keys = [group(job=f"job-{number % 10}", instance=f"runner-{number:05}") for number in range(10_000)]
+        for start in range(0, len(keys), 500):
+            await asyncio.gather(*(one.push(key, "a 1\n") for key in keys[start : start + 500]))
+    site = gateway(f"--redis.url={redis_server.url}", f"--redis.prefix={PREFIX}", "--workers=1")
     browser.open(site.url)
     assert browser.texts(".above p") == ["10,000 groups"]
     assert len(shown(browser)) == 50
