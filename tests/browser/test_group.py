@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from servers import Server
 
 GROUP = "job/backup/path@base64/L3Zhci90bXA/instance/it's"
+PERMISSIONS = ["clipboardReadWrite", "clipboardSanitizedWrite"]
 LABELS = ['job="backup"', 'instance="it\'s"', 'path="/var/tmp"']
 BODY = """\
 # HELP took_seconds How long it took.
@@ -44,7 +45,7 @@ def open_group(browser: Browser, site: Server) -> None:
 
 def copied(browser: Browser, site: Server, title: str) -> str:
     """What is on the clipboard once the button of this title was clicked."""
-    browser.command("Browser.grantPermissions", origin=site.url, permissions=["clipboardReadWrite"])
+    browser.command("Browser.grantPermissions", origin=site.url, permissions=PERMISSIONS)
     button = next(each for each in browser.all("button.copy") if each.text == title)
     button.click()
     browser.wait(lambda: button.text == "Copied", "the button says so")
@@ -79,9 +80,9 @@ def test_a_group_can_be_shared_by_its_address(browser: Browser, site: Server) ->
     browser.open(address)
     assert browser.texts("h1 .badge") == LABELS
     browser.driver.find_element("link text", "Raw exposition").click()
-    assert (
-        'size_bytes{disk="a",instance="it\'s",job="backup",path="/var/tmp"} 1.23456789e+08' in browser.one("body").text
-    )
+    line = 'size_bytes{disk="a",instance="it\'s",job="backup",path="/var/tmp"} 1.23456789e+08'
+    assert line in browser.one("body").text
+    assert [each for each in browser.complaints() if "/favicon.ico" not in each] == []  # text has no icon of ours
 
 
 def test_a_copied_command_deletes_the_group(browser: Browser, site: Server) -> None:
@@ -108,6 +109,12 @@ def pushed_at(browser: Browser) -> str:
 
 def without_push_times(text: str) -> list[str]:
     return [line for line in text.splitlines() if not line.startswith("push_time_seconds{")]
+
+
+def test_copying_works_where_the_clipboard_is_not_for_pages(browser: Browser, site: Server) -> None:
+    open_group(browser, site)
+    browser.run("navigator.clipboard.writeText = () => Promise.reject(new Error('not for you'))")
+    assert copied(browser, site, "Copy PromQL").startswith("calls{")
 
 
 def test_the_promql_of_a_family_is_copied(browser: Browser, site: Server) -> None:

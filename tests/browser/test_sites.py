@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING
 
 import bcrypt
 import pytest
+from client import HOST
+from servers import Program, Server, pgw_command, stop_all, unused_port, wait_until
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from browsers import Browser
-    from servers import Server, StartServer
 
+PATHS = ("/", "/?q={&older=x&notice=deleted", "/group/job/j/instance/i/other/o", "/group/job/broken", "/status")
 HISTOGRAM = '# HELP h Help.\n# TYPE h histogram\nh_bucket{a="b",le="1"} 1\nh_sum{a="b"} 1\nh_count{a="b"} 2\n'
 
 CONTRASTS = """
@@ -42,8 +45,29 @@ return low;
 """
 
 
-def test_everything_works_below_a_route_prefix(browser: Browser, gateway: StartServer) -> None:
-    site = gateway("--web.external-url=http://nowhere.example/push", "--web.route-prefix=/push")
+@pytest.fixture
+def started(tmp_path: Path) -> Iterator[Callable[..., Server]]:
+    """Start a gateway that answers `/-/ready` otherwise than others do."""
+    servers: list[Server] = []
+
+    def start(*flags: str, ready: str, status: int) -> Server:
+        port = unused_port()
+        words = [f"--web.listen-address={HOST}:{port}", f"--storage.path={tmp_path / 'storage'}", "--workers=1"]
+        server = Server(Program([*pgw_command(), *words, *flags], tmp_path), port)
+        servers.append(server)
+        server.program.start()
+        wait_until(lambda: server.status_of(ready) == status, f"it is ready, see {server.program.log_path}")
+        return server
+
+    yield start
+    stop_all(servers)
+    for server in servers:
+        server.destroy()
+
+
+def test_everything_works_below_a_route_prefix(browser: Browser, started: Callable[..., Server]) -> None:
+    flags = ("--web.external-url=http://nowhere.example/push", "--web.route-prefix=/push")
+    site = started(*flags, ready="/push/-/ready", status=200)
     for job in ("a", "b"):
         assert site.request("POST", f"/push/metrics/job/{job}", b"x 1\n").status == 200
     browser.open(f"{site.url}/push")
@@ -57,11 +81,11 @@ def test_everything_works_below_a_route_prefix(browser: Browser, gateway: StartS
     assert browser.driver.current_url == f"{site.url}/push/?notice=deleted"
 
 
-def test_a_password_is_asked_for_once(browser: Browser, gateway: StartServer, tmp_path: Path) -> None:
+def test_a_password_is_asked_for_once(browser: Browser, started: Callable[..., Server], tmp_path: Path) -> None:
     hashed = bcrypt.hashpw(b"wonder land", bcrypt.gensalt(4)).decode()
     config = tmp_path / "web.yml"
     config.write_text(f"basic_auth_users: {{alice: {hashed}}}\n")
-    site = gateway(f"--web.config.file={config}")
+    site = started(f"--web.config.file={config}", ready="/-/healthy", status=401)
     browser.open(site.url)
     assert browser.one("body").text == "Unauthorized"
     browser.open(site.url.replace("//", "//alice:wonder%20land@"))

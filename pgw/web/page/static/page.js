@@ -151,15 +151,19 @@ function say(text) {
 }
 
 async function copy(text) {
-  if (navigator.clipboard) return navigator.clipboard.writeText(text);
-  const area = document.createElement("textarea"); // over plain HTTP there is no clipboard
+  try {
+    await navigator.clipboard.writeText(text);
+    return;
+  } catch {
+    // over plain HTTP there is no clipboard, or it is not for us: then as of old
+  }
+  const area = document.createElement("textarea");
   area.value = text;
   document.body.append(area);
   area.select();
   const done = document.execCommand("copy");
   area.remove();
   if (!done) throw new Error("the browser does not allow it");
-  return undefined;
 }
 
 function followCopies() {
