@@ -41,12 +41,20 @@ function showAges() {
 
 // The list, without loading the page anew.
 
+// The address without the password that a reader may have written into it: with that, nothing can be fetched.
+function plain(address) {
+  const url = new URL(address, location.href);
+  url.username = url.password = "";
+  return url;
+}
+
 let asking = new AbortController();
 
 async function load(address) {
   asking.abort();
   asking = new AbortController();
-  const answer = await fetch(address, { signal: asking.signal, headers: { Accept: "text/html" } });
+  const url = plain(address);
+  const answer = await fetch(url, { signal: asking.signal, headers: { Accept: "text/html" } });
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   if (!page.getElementById("results")) {
     location.assign(address); // a problem, which is a page of its own
@@ -59,7 +67,7 @@ async function load(address) {
     const field = form().elements[name];
     field.toggleAttribute("aria-invalid", page.querySelector(`[name="${name}"][aria-invalid]`) !== null);
   }
-  history.replaceState(null, "", address);
+  history.replaceState(null, "", url.pathname + url.search);
   readClock();
   showAges();
 }
@@ -125,7 +133,7 @@ async function doIt(event) {
   const dialog = document.getElementById("confirm");
   const problem = dialog.querySelector(".problem");
   try {
-    const answer = await fetch(event.target.action, { method: "POST" });
+    const answer = await fetch(plain(event.target.action), { method: "POST" });
     if (!answer.ok) throw new Error(`the gateway answers ${answer.status}`);
     dialog.close();
     if (then) location.assign(then);
