@@ -10,17 +10,21 @@ It is made from what the view holds already, so that the first page of 100,000 g
 import asyncio
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Iterable, ValuesView
 from typing import NamedTuple
+from urllib.parse import unquote
 
 from pgw.gateway.push_times import FAILURE_TIME
 from pgw.gateway.push_times import NAMES as PUSH_TIMES
 from pgw.model.group import MICROSECONDS, Fragment, Group
-from pgw.model.grouping import GroupingKey
+from pgw.view.pieces import Piece
 from pgw.view.view import View
 
 SLICE_SECONDS = 0.002
 """How long the event loop is held at once. A push takes a handful of turns of the loop, so some 10 ms more at worst."""
+_LINE = 1 << 48
+"""What a line counts beside a byte, where both are added up in one number: no group holds so many bytes."""
 LOOK = 64
 """Entries between two looks at the clock: some 50 µs."""
 
@@ -96,11 +100,10 @@ class Catalogue:
         return Sums(len(self._entries), self._series, self._size, self._failed, self._last_failed)
 
     def put(self, name: str, group: Group) -> None:
-        """Note a group as it is now; its push times may be among its fragments."""
-        kept = [fragment for fragment in group.fragments if fragment.name not in PUSH_TIMES]
-        families = self._shared(fragment.name for fragment in kept)
-        series, size = _lines(kept)
-        self._put(Entry(name, group.pushed_at, group.failed_at, families, series, size, _text(group.key)))
+        """Note a group as it is now."""
+        families = self._shared(tuple(fragment.name for fragment in group.fragments))
+        series, size = _lines(group.fragments)
+        self._put(Entry(name, group.pushed_at, group.failed_at, families, series, size, _text(name)))
 
     def drop(self, name: str) -> None:
         """Forget a group."""
@@ -111,22 +114,11 @@ class Catalogue:
     async def read(self, view: View) -> None:
         """Note all groups of a view, which must not change meanwhile."""
         pace = Pace()
-        series: dict[str, int] = {}
-        sizes: dict[str, int] = {}
-        failures: dict[str, int] = {}
-        for piece in view.pieces:
-            for (family, name), text in zip(piece.places, piece.texts, strict=True):
-                if family not in PUSH_TIMES:
-                    series[name] = series.get(name, 0) + text.count(b"\n")
-                    sizes[name] = sizes.get(name, 0) + len(text)
-                elif family == FAILURE_TIME and name:
-                    failures[name] = _moment(text)
-            await pace.breathe()
-        for number, (name, pushed_at, held) in enumerate(view.groups()):
-            families = self._shared(family for family in held if family not in PUSH_TIMES)
-            times = (pushed_at, failures.get(name, 0))
-            labels = _text(GroupingKey.from_name(name))
-            self._put(Entry(name, *times, families, series.get(name, 0), sizes.get(name, 0), labels))
+        held, failures = await _read_pieces(view.pieces, pace)
+        for number, (name, pushed_at, families) in enumerate(view.groups()):
+            series, size = divmod(held.get(name, 0), _LINE)
+            shared = self._shared(tuple(families))
+            self._put(Entry(name, pushed_at, failures.get(name, 0), shared, series, size, _text(name)))
             if number % LOOK == 0:
                 await pace.breathe()
 
@@ -148,23 +140,42 @@ class Catalogue:
         elif sign > 0 and entry.failed_at and last is not None and entry.failed_at >= last.failed_at:
             self._last_failed = entry
 
-    def _shared(self, names: Iterable[str]) -> tuple[str, ...]:
-        families = tuple(sorted(names))
-        found = self._families.get(families)
+    def _shared(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        """The families of a group, sorted and without the push times: one tuple for all groups that hold the same."""
+        found = self._families.get(names)
         if found is None:
             if len(self._families) > len(self._entries) + LOOK:  # more than there can be in use
                 self._families.clear()
-            found = self._families[families] = tuple(map(sys.intern, families))
+            found = tuple(map(sys.intern, sorted(set(names) - PUSH_TIMES)))
+            found = self._families.setdefault(found, found)
+            self._families[names] = found
         return found
 
 
+async def _read_pieces(pieces: Iterable[Piece], pace: Pace) -> tuple[dict[str, int], dict[str, int]]:
+    """Add up what each group holds, in bytes and, times `_LINE`, in lines; and find when a push to it failed."""
+    held: defaultdict[str, int] = defaultdict(int)
+    failures: dict[str, int] = {}
+    for piece in pieces:
+        for (family, name), text in zip(piece.places, piece.texts, strict=True):
+            if family not in PUSH_TIMES:
+                held[name] += len(text) + text.count(b"\n") * _LINE
+            elif family == FAILURE_TIME and name and not text.endswith(b" 0\n"):
+                failures[name] = _moment(text)
+        await pace.breathe()
+    return held, failures
+
+
 def _lines(fragments: Iterable[Fragment]) -> tuple[int, int]:
-    texts = [fragment.text for fragment in fragments]
+    texts = [fragment.text for fragment in fragments if fragment.name not in PUSH_TIMES]
     return sum(text.count(b"\n") for text in texts), sum(map(len, texts))
 
 
-def _text(key: GroupingKey) -> str:
-    return "\n".join(f'{name}="{value}"' for name, value in key.labels).lower()
+def _text(name: str) -> str:
+    parts = name.split("/")
+    if "%" in name:
+        parts = [unquote(part) for part in parts]
+    return "\n".join(map('{}="{}"'.format, parts[::2], parts[1::2])).lower()
 
 
 def _moment(text: bytes) -> int:

@@ -166,10 +166,7 @@ class Mirror:
             if not self.loaded:
                 await self._read(begun)
             if self._catalogue is None:
-                catalogue = Catalogue()
-                await catalogue.read(self._view)
-                self._catalogue = catalogue
-                gc.freeze()  # as for the view: its entries stay
+                self._catalogue = await self._make_catalogue()
             catalogue = self._catalogue
         reading = asyncio.create_task(self._read_in_turn(begun))
         self._reading.add(reading)
@@ -178,6 +175,17 @@ class Mirror:
         if not reading.done():
             return catalogue, "there are many changes, or Redis is slow; what is shown may be some seconds old"
         return catalogue, reading.result()
+
+    async def _make_catalogue(self) -> Catalogue:
+        """Make the list of all groups. The garbage collector is to walk through it neither now nor later."""
+        catalogue = Catalogue()
+        gc.disable()
+        try:
+            await catalogue.read(self._view)
+            gc.freeze()
+        finally:
+            gc.enable()
+        return catalogue
 
     async def _read_in_turn(self, begun: int) -> str:
         """Read; returns why that was not possible, if it was not."""

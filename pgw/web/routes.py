@@ -56,7 +56,9 @@ def make_app(
     frame = Frame(site)
     _add_web_page(app, gateway, frame)
     # Of sinks that match, the one that was added last is asked.
-    methods = dict.fromkeys((*pages, site.at("/status")), ("GET", "HEAD")) | {site.at("/-/quit"): ("GET", "POST", "PUT")}
+    methods = dict.fromkeys((*pages, site.at("/status")), ("GET", "HEAD")) | {
+        site.at("/-/quit"): ("GET", "POST", "PUT")
+    }
     app.add_sink(Elsewhere({**methods, site.at("/metrics/job/"): ("DELETE", "POST", "PUT")}))
     groups = Groups(gateway, frame)
     for path, sink in {"/group/": groups.show, "/raw/": groups.raw, "/delete/": groups.delete}.items():
