@@ -11,6 +11,7 @@ from itertools import islice
 from pgw.errors import InconsistentPush, StoreConflict, StoreUnavailable
 from pgw.formats.escaping import Scheme
 from pgw.formats.text_writer import write_samples
+from pgw.gateway.desk import Desk
 from pgw.gateway.lifetime import FOR_EVER, Lifetimes
 from pgw.gateway.limits import PushLimits
 from pgw.gateway.mirror import SLICE_GROUPS, Mirror, Snapshot
@@ -63,6 +64,8 @@ class Gateway:
         self._checked = checked
         self._lifetimes = lifetimes
         self._limits = limits
+        self.desk = Desk(store, mirror)
+        """What people ask who look at the web page."""
 
     @property
     def checks(self) -> bool:
