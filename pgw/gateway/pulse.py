@@ -76,9 +76,9 @@ class Pulse:
         """Do the work of one second."""
         await self._follow()
         await self._hand_over()
-        await self._live()
         if self._refresh_is_due():
             await self._refresh()
+        await self._live()
         self._metrics.note(self._condition())
 
     def _refresh_is_due(self) -> bool:
