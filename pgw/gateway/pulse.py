@@ -80,9 +80,9 @@ class Pulse:
         await self._follow()
         await self._hand_over()
         await self._sweep()
-        await self._live()
         if self._refresh_is_due():
             await self._refresh()
+        await self._live()
         self._metrics.note(self._condition())
 
     def _refresh_is_due(self) -> bool:

@@ -177,7 +177,7 @@ def test_it_can_be_read_and_used_without_javascript(browser: Browser, site: Serv
         browser.open(site.url)
         browser.write("#q", "backup")
         browser.click(".box button")
-        assert shown(browser) == list(BACKUPS)
+        becomes(browser, *BACKUPS)
         browser.click(".groups .delete")
         assert browser.one(".confirm p").text.endswith('{job="backup", instance="db-1"}?')
         browser.driver.find_element("link text", "Cancel").click()
@@ -185,7 +185,7 @@ def test_it_can_be_read_and_used_without_javascript(browser: Browser, site: Serv
         assert browser.texts("button.copy") == [""] * len(browser.all("button.copy"))
         browser.driver.find_element("link text", "Delete Group").click()
         browser.click(".confirm .danger")
-        assert browser.texts(".notice") == ["The group was deleted."]
+        browser.wait(lambda: browser.texts(".notice") == ["The group was deleted."], "it is deleted")
         assert shown(browser) == [BACKUPS[1], CI]
     finally:
         browser.command("Emulation.setScriptExecutionDisabled", value=False)
