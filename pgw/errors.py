@@ -11,6 +11,8 @@
     |  |- InconsistentPush(reason)              well-formed, but it may not stand beside what is stored
     |- BodyTooLarge(limit)                      more bytes than are accepted, after decompression
     |- SelectorError(selector, position, expected)   it is not Prometheus' selector syntax
+    |- ArchiveError(name, line, expected)       a file is not what pgw export writes
+    |- SourceError                              another gateway cannot be read
     |- StoreError                               Redis did not do what was asked
        |- StoreUnavailable                      away, too slow, or not accepting writes
        |  |- StoreRefused                       does not let us in: no more waiting helps
@@ -102,6 +104,20 @@ class SelectorError(PgwError):
         self.position = position
         self.found = found
         self.expected = expected
+
+
+class ArchiveError(PgwError):
+    """A file of exported groups is not whole."""
+
+    def __init__(self, name: str, line: int, expected: str) -> None:
+        super().__init__(f"{name}:{line}: expected {expected}")
+        self.name = name
+        self.line = line
+        self.expected = expected
+
+
+class SourceError(PgwError):
+    """A gateway whose groups are to be taken over does not answer as one does."""
 
 
 class StoreError(PgwError):

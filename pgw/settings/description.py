@@ -10,7 +10,7 @@ import textwrap
 from pgw.settings.kinds import Row
 from pgw.settings.settings import rows
 
-COMMANDS = ("serve", "inspect")
+COMMANDS = ("serve", "inspect", "check", "export", "import")
 
 
 def describe() -> str:

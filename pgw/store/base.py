@@ -66,6 +66,15 @@ class Copy(NamedTuple):
     fragment: Fragment | None
 
 
+class Server(NamedTuple):
+    """What the server says of itself."""
+
+    version: str
+    """As it calls itself: `Redis 7.0.15`, `Valkey 9.0.1`."""
+    used_memory: int
+    """Bytes that it has allocated, for everything that it holds."""
+
+
 class Store(Protocol):
     """Groups, kept in one place for all workers of all replicas."""
 
@@ -84,6 +93,19 @@ class Store(Protocol):
 
     async def replace(self, write: Write) -> Mapping[str, str]:
         """Let the group hold these families and no others; its failure time stays. Otherwise as `push`."""
+        ...
+
+    async def restore(self, write: Write, pushed_at: int, failed_at: int) -> Mapping[str, str]:
+        """Let the group be as it was at some time: these families and no others, each with the time it has.
+
+        Args:
+            write: the families.
+            pushed_at: the last successful push, in microseconds since 1970; 0: never.
+            failed_at: the last failed push, likewise.
+
+        Returns:
+            As `push`, and raises the same; but of what is refused nothing stays, no failure time either.
+        """
         ...
 
     async def fail(self, key: GroupingKey) -> None:
@@ -112,6 +134,10 @@ class Store(Protocol):
 
     async def names(self) -> list[str]:
         """The names of all groups, sorted."""
+        ...
+
+    async def server(self) -> Server:
+        """Ask the server about itself."""
         ...
 
     async def count(self, amounts: Mapping[str, float], expired: Sequence[str]) -> None:

@@ -14,7 +14,7 @@ from pgw.model.family import Type
 from pgw.model.group import Fragment, Group
 from pgw.model.grouping import GroupingKey
 from pgw.store import codec, scripts
-from pgw.store.base import Changes, Copy, Feed, Write
+from pgw.store.base import Changes, Copy, Feed, Server, Write
 from pgw.store.keys import Keys
 from pgw.store.link import Argument, Call, Link, Reply
 from pgw.store.primary import read_url
@@ -53,7 +53,7 @@ class RedisStore:
         self._writer = Writer(self._writing, self._batch, confirmation)
         self._push, self._fail, self._delete = map(scripts.load, ("push", "fail", "delete"))
         self._changes, self._groups, self._copies = map(scripts.load, ("changes", "groups", "copies"))
-        self._count, self._wipe = map(scripts.load, ("count", "wipe"))
+        self._count, self._wipe, self._restore = map(scripts.load, ("count", "wipe", "restore"))
 
     async def push(self, write: Write) -> Mapping[str, str]:
         """See Store.push."""
@@ -62,6 +62,19 @@ class RedisStore:
     async def replace(self, write: Write) -> Mapping[str, str]:
         """See Store.replace."""
         return _verdict(await self._writer.write(self._part(write, "replace")), write)
+
+    async def restore(self, write: Write, pushed_at: int, failed_at: int) -> Mapping[str, str]:
+        """See Store.restore."""
+        keys, key = self._keys, write.key
+        words: list[Argument] = [_new_epoch(), key.name, "checked" if write.checked else "unchecked", key.shape]
+        words += (key.twin or "", codec.encode_labels(key.labels), write.signature)
+        words += (_digits(pushed_at), _digits(failed_at), len(write.fragments))
+        for each in write.fragments:
+            words += (each.name, _digits(each.pushed_at), codec.encode_fragment(each))
+        words += _pairs(write.guard.shapes)
+        words += _pairs(write.guard.witnesses)
+        touched = (keys.changes, keys.tombstones, keys.families, keys.version, keys.epoch, keys.group(key.name))
+        return _verdict(await self._writer.write(Call.of(self._restore, touched, words)), write)
 
     async def fail(self, key: GroupingKey) -> None:
         """See Store.fail."""
@@ -124,6 +137,14 @@ class RedisStore:
     async def names(self) -> list[str]:
         """See Store.names."""
         return sorted((await self.changes(Feed())).changed)
+
+    async def server(self) -> Server:
+        """See Store.server."""
+        [text] = await self._reader.call(Call(("INFO",)))
+        found = dict(line.split(":", 1) for line in text.decode(errors="replace").splitlines() if ":" in line)
+        valkey = found.get("valkey_version")
+        version = f"Valkey {valkey}" if valkey else f"Redis {found.get('redis_version', '?')}"
+        return Server(version, int(found.get("used_memory", 0)))
 
     async def count(self, amounts: Mapping[str, float], expired: Sequence[str]) -> None:
         """See Store.count."""
@@ -209,6 +230,11 @@ def _readable_fragment(name: str, family: str, value: bytes) -> Fragment | None:
 def _new_epoch() -> str:
     """A name for the store, should this be its first change; after FLUSHALL it has to be another."""
     return secrets.token_hex(8)
+
+
+def _digits(moment: int) -> str:
+    """A time as the scripts keep it."""
+    return f"{moment:0{codec.TIME_DIGITS}d}"
 
 
 def _pairs(values: Mapping[str, str]) -> Iterable[Argument]:

@@ -1,0 +1,149 @@
+"""`pgw check`: would these bodies be accepted as pushes?
+
+In: files, or stdin.
+Out: a line for each that would not, as compilers write it (`metrics.prom:3: the reason`), on stdout; 1 if there is any.
+Never: asks a gateway, so what may not stand beside others' metrics is not found; pushes anything.
+
+The rules are those of a push by itself: the reader of the format, model/consistency.py and the limits. They name what
+is wrong, but only the reader knows of lines; for the others the line is found by looking for the shortest
+beginning of the text that is refused too.
+"""
+
+import sys
+from bisect import bisect_left
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from pgw.cli.console import show
+from pgw.cli.words import Syntax, Words
+from pgw.errors import (
+    BadGroupingKey,
+    BodyTooLarge,
+    InconsistentPush,
+    ParseError,
+    PushError,
+    SettingError,
+    TooManyFamilies,
+)
+from pgw.formats.protobuf_reader import read_protobuf
+from pgw.formats.text_reader import TextReader
+from pgw.gateway.gateway import MOST_FAMILIES
+from pgw.gateway.push_times import NAMES as PUSH_TIMES
+from pgw.model import consistency
+from pgw.model.family import Exposition
+from pgw.model.grouping import BASE64_SUFFIX, JOB, GroupingKey
+from pgw.settings import Settings
+from pgw.telemetry.shared import OWN_TYPES
+from pgw.web.bodies import gunzip
+
+SYNTAX = Syntax("check", "at least one file", 1, None, values=("--format", "--group"))
+STDIN = "-"
+PACKED = ".gz"
+_FIRST_NAMES = (JOB, JOB + BASE64_SUFFIX)
+
+_Read = Callable[[bytes], Exposition]
+
+
+class Finding(NamedTuple):
+    """Why a body would not be accepted."""
+
+    line: int | None
+    reason: str
+
+    def shown(self, name: str) -> str:
+        """The finding as compilers write it; a reason never holds a line end."""
+        place = name if self.line is None else f"{name}:{self.line}"
+        return f"{place}: {self.reason}"
+
+
+def run(words: list[str], environ: Mapping[str, str]) -> int:
+    """Run the command."""
+    settings, rest = Settings.read_known(words, environ)
+    given = SYNTAX.read(rest)
+    check = Check(settings, given)
+    code = 0
+    for name in given.operands:
+        finding = check.of_file(name)
+        if finding is not None:
+            show(finding.shown("stdin" if name == STDIN else name))
+            code = 1
+    return code
+
+
+class Check:
+    """The rules of one gateway, for bodies of one format that go to one group."""
+
+    def __init__(self, settings: Settings, given: Words) -> None:
+        self._limit = settings.max_body_size
+        self._checked = settings.check_consistency
+        self._read = _reader(given.value("--format", "text"), settings)
+        self._has_lines = self._read is not read_protobuf
+        self._key = _key(given.value("--group", "job/check"), settings)
+
+    def of_file(self, name: str) -> Finding | None:
+        """Check the body in a file, which may be packed; None if it would be accepted."""
+        try:
+            raw = sys.stdin.buffer.read() if name == STDIN else Path(name).read_bytes()
+            return self.of_body(gunzip(raw, self._limit) if name.endswith(PACKED) else raw)
+        except OSError as error:
+            return Finding(None, error.strerror or str(error))
+        except (PushError, BodyTooLarge) as error:
+            return Finding(None, str(error))
+
+    def of_body(self, body: bytes) -> Finding | None:
+        """Check a body; None if it would be accepted."""
+        if len(body) > self._limit:
+            raise BodyTooLarge(self._limit)
+        try:
+            self._accept(body)
+        except ParseError as error:
+            return Finding(error.line, error.reason)
+        except InconsistentPush as error:
+            return self._located(body, error)
+        return None
+
+    def _accept(self, body: bytes) -> None:
+        pushed = self._read(body)
+        if len(pushed.families) > MOST_FAMILIES:
+            raise TooManyFamilies(len(pushed.families), MOST_FAMILIES)
+        pushed = pushed._replace(families=[each for each in pushed.families if each.name not in PUSH_TIMES])
+        if self._checked:
+            consistency.check(pushed, self._key, OWN_TYPES)
+        else:
+            consistency.check_readable(pushed, self._key)
+
+    def _located(self, body: bytes, error: InconsistentPush) -> Finding:
+        """Find the line of a fault of the text as a whole; what breaks a rule goes on doing so with more lines."""
+        if not self._has_lines:
+            return Finding(None, error.reason)
+        lines = body.split(b"\n")
+
+        def reason(count: int) -> str:
+            try:
+                self._accept(b"\n".join(lines[:count]))
+            except InconsistentPush as fault:
+                return fault.reason
+            return ""
+
+        line = bisect_left(range(len(lines)), True, key=lambda count: bool(reason(count)))
+        return Finding(line, reason(line) or error.reason)
+
+
+def _key(path: str, settings: Settings) -> GroupingKey:
+    try:
+        if path.partition("/")[0] not in _FIRST_NAMES:
+            raise BadGroupingKey("job comes first")
+        key = GroupingKey.from_path(path.encode(errors="surrogateescape"), utf8_names=settings.utf8_names)
+        key.require_utf8()
+    except BadGroupingKey as error:
+        raise SettingError("--group", path, f"a group such as job/some_job/instance/some_instance ({error})") from None
+    return key
+
+
+def _reader(form: str, settings: Settings) -> _Read:
+    if form == "text":
+        return TextReader(utf8_names=settings.utf8_names).read
+    if form == "protobuf":
+        return read_protobuf
+    raise SettingError("--format", form, "one of text, protobuf")

@@ -1,0 +1,65 @@
+"""How far a long command has come: a bar on a terminal, a line now and then elsewhere; both on stderr.
+
+In: steps as they are done, and lines that must be seen.
+Out: what a person, or the log of a job, sees.
+Never: writes to stdout, which may be the export itself; nor anything, off a terminal, for work that is soon done.
+"""
+
+import sys
+import time
+from types import TracebackType
+from typing import Self, TextIO
+
+from tqdm import tqdm
+
+LINE_SECONDS = 10.0
+"""Between two lines in a log: often enough to see that it goes on, and six lines a minute at most."""
+
+
+class Progress:
+    """The progress of one command over its groups; a context manager."""
+
+    def __init__(
+        self, what: str, total: int, *, stream: TextIO | None = None, line_seconds: float = LINE_SECONDS
+    ) -> None:
+        """Begin.
+
+        Args:
+            what: what is done to the groups: `import`.
+            total: how many groups there are.
+            stream: where it is shown; without one stderr.
+            line_seconds: how long to wait between two lines, off a terminal.
+        """
+        self._what = what
+        self._total = total
+        self._done = 0
+        self._stream = stream or sys.stderr
+        self._line_seconds = line_seconds
+        self._line_at = time.monotonic()
+        self._bar = tqdm(
+            total=total, desc=what, unit=" groups", file=self._stream, leave=False, disable=not self._stream.isatty()
+        )
+
+    def add(self, steps: int) -> None:
+        """Note that so many groups more are done."""
+        self._done += steps
+        self._bar.update(steps)
+        now = time.monotonic()
+        if self._bar.disable and now - self._line_at >= self._line_seconds:
+            self._line_at = now
+            self.say(f"{self._what}: {self._done} of {self._total} groups")
+
+    def say(self, line: str) -> None:
+        """Write a line, above the bar where there is one."""
+        if self._bar.disable:
+            print(line, file=self._stream, flush=True)
+        else:
+            self._bar.write(line, file=self._stream)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.close()
