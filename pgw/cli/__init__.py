@@ -6,23 +6,27 @@ sentence on stderr.
 Never: shows a traceback for what a user can set right.
 Follows: the original's command line, where a bare `pgw --web.listen-address=:9099` serves.
 
-A command is a module with a function `run(words, environ)`. It is imported only when it is called for: `serve` must
-set up what others would import, and nobody waits for more than what is used.
+A command is a module with a SYNTAX and a function `run(words, environ)`, and a line in COMMANDS and USAGE. It is
+imported only when it is called for: `serve` must set up what others would import, and nobody waits for more than what
+is used.
 """
 
 import importlib
 import os
 import platform
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Protocol, cast
 
 from pgw import __version__
 from pgw.cli.console import complain, show
+from pgw.cli.words import Syntax
 from pgw.errors import PgwError, SelectorError, SettingError
 from pgw.settings import Settings, complete, describe, manual
 
+SERVE = "serve"
 COMMANDS: Mapping[str, str] = {
-    "serve": "serve",
+    SERVE: "serve",
     "inspect": "inspect",
     "check": "check",
     "export": "export_groups",
@@ -33,34 +37,38 @@ COMMANDS: Mapping[str, str] = {
 USAGE = """\
 pgw takes pushed metrics and shows them to Prometheus; any number of replicas share one Redis.
 
-  pgw [serve] [flags]            run the gateway
-  pgw inspect [flags] [GROUP]    tell what is stored: all in all, or one group (job/some_job) decoded
-      --groups                       a line for each group
-  pgw check [flags] FILE...      would these bodies be accepted as pushes? - is stdin; exits 1 if one would not
-      --format=text|protobuf         what they are, default text; FILE.gz is unpacked
-      --group=GROUP                  the group that they would be pushed to, default job/check
-  pgw export [flags] FILE        write the groups to a file, with the times of their pushes; - is stdout
-  pgw import [flags] FILE|URL    put them back, or take over those of a running Pushgateway (http://old:9091)
-      --dry-run                      only tell what would be done
-
-  --match='{job="ci"}'           inspect, export, import: only groups with such labels; may be repeated
-  --json                         inspect: for programs
+  pgw [serve] [FLAGS]            run the gateway
+  pgw inspect [FLAGS] [GROUP]    what is stored: all groups, a summary, or one group decoded
+  pgw check [FLAGS] FILE...      would these bodies be accepted as pushes?
+  pgw export [FLAGS] FILE        write the groups to a file, to be kept
+  pgw import [FLAGS] FILE|URL    put them back, or take over those of a running Pushgateway
+  pgw COMMAND --help             what a command does, and its flags
   pgw --version                  which version this is
-  pgw --help                     this text
-
-Each flag below has an environment variable, which is named in brackets. Flag beats environment beats default.
 """
+SETTINGS = """\
+The settings, of all commands. Each has an environment variable, which is named in brackets. Flag beats environment
+beats default.
+"""
+
+
+class Command(Protocol):
+    """The module of a command."""
+
+    SYNTAX: Syntax
+
+    def run(self, words: list[str], environ: Mapping[str, str]) -> int:
+        """Run it; returns the exit code."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line; without one, that of this process. Returns the exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
-    name = words.pop(0) if words and not words[0].startswith("-") else "serve"
+    name = words.pop(0) if words and not words[0].startswith("-") else ""
     try:
-        module = _module(name)
-        if _answered(words, os.environ):
+        module = _module(name or SERVE)
+        if _answered(name, words, os.environ):
             return 0
-        code: int = importlib.import_module(f"{__name__}.{module}").run(words, os.environ)
+        return _load(module).run(words, os.environ)
     except (SettingError, SelectorError) as error:
         complain(f"pgw: error: {error}")
         return 2
@@ -70,7 +78,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # `pgw inspect | head` has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    return code
 
 
 def _module(name: str) -> str:
@@ -80,17 +87,25 @@ def _module(name: str) -> str:
     return COMMANDS[name]
 
 
-def _answered(words: list[str], environ: Mapping[str, str]) -> bool:
+def _load(module: str) -> Command:
+    return cast("Command", importlib.import_module(f"{__name__}.{module}"))
+
+
+def _syntaxes() -> Iterator[Syntax]:
+    return (_load(module).SYNTAX for module in COMMANDS.values())
+
+
+def _answered(name: str, words: list[str], environ: Mapping[str, str]) -> bool:
     """Answer --help, --version and their like wherever they stand, if they do."""
     _, rest = Settings.read_known(words, environ)
     answers: dict[str, Callable[[], str]] = {
-        "-h": _help,
-        "--help": _help,
-        "--help-long": _help,
-        "--help-man": lambda: manual(USAGE),
+        "-h": lambda: _help(name),
+        "--help": lambda: _help(name),
+        "--help-long": lambda: _help(name),
+        "--help-man": lambda: manual("\n".join([USAGE, *(syntax.help() for syntax in _syntaxes())])),
         "--version": _version,
-        "--completion-script-bash": lambda: complete("bash"),
-        "--completion-script-zsh": lambda: complete("zsh"),
+        "--completion-script-bash": lambda: complete("bash", _own_words()),
+        "--completion-script-zsh": lambda: complete("zsh", _own_words()),
     }
     wanted = [answers[word] for word in rest if word in answers]
     for make_answer in wanted[:1]:
@@ -98,8 +113,14 @@ def _answered(words: list[str], environ: Mapping[str, str]) -> bool:
     return bool(wanted)
 
 
-def _help() -> str:
-    return f"{USAGE}\n{describe()}"
+def _help(name: str) -> str:
+    return "\n".join([_load(COMMANDS[name]).SYNTAX.help() if name else USAGE, SETTINGS, describe()])
+
+
+def _own_words() -> list[str]:
+    """What can be completed and is no setting."""
+    flags = (flag.name for syntax in _syntaxes() for flag in syntax.flags)
+    return [*COMMANDS, "--help", "--version", *dict.fromkeys(flags)]
 
 
 def _version() -> str:

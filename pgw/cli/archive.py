@@ -18,8 +18,8 @@ nothing is missing. Groups and families come sorted by name. Unknown keys are pa
 import base64
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, TypeVar
 
 from google.protobuf.message import DecodeError
 
@@ -35,6 +35,7 @@ FORMAT = 1
 """Goes up when a file can no longer be read by those who knew the one before."""
 
 Json = Mapping[str, Any]
+_T = TypeVar("_T")
 
 
 def head() -> str:
@@ -85,7 +86,7 @@ def _line(value: Json) -> str:
 class Archive:
     """A file that is read."""
 
-    def __init__(self, name: str, lines: Iterable[str]) -> None:
+    def __init__(self, name: str, lines: Iterable[bytes]) -> None:
         """Make a reader; `name` is what errors call the file."""
         self._name = name
         self._lines = iter(lines)
@@ -124,7 +125,7 @@ class Archive:
             raise self._fault("a JSON object")
         return value
 
-    def _read(self, read: Any, value: Json) -> Any:  # noqa: ANN401  each reader has a type of its own
+    def _read(self, read: Callable[[Json], _T], value: Json) -> _T:
         try:
             return read(value)
         except KeyError as error:

@@ -1,12 +1,11 @@
 """`pgw check`: would these bodies be accepted as pushes?
 
 In: files, or stdin.
-Out: a line for each that would not, as compilers write it (`metrics.prom:3: the reason`), on stdout; 1 if there is any.
+Out: a line on stdout for each that would not, as compilers write it (`metrics.prom:3: the reason`); 1 if there is any.
 Never: asks a gateway, so what may not stand beside others' metrics is not found; pushes anything.
 
-The rules are those of a push by itself: the reader of the format, model/consistency.py and the limits. They name what
-is wrong, but only the reader knows of lines; for the others the line is found by looking for the shortest
-beginning of the text that is refused too.
+The rules are those of a push by itself (gateway/rules.py). They name what is wrong, but only the reader of the text
+knows of lines; for the others the line is found by looking for the shortest beginning of the text that is refused too.
 """
 
 import sys
@@ -16,20 +15,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pgw.cli.console import show
-from pgw.cli.words import Syntax, Words
-from pgw.errors import (
-    BadGroupingKey,
-    BodyTooLarge,
-    InconsistentPush,
-    ParseError,
-    PushError,
-    SettingError,
-    TooManyFamilies,
-)
+from pgw.cli.words import Flag, Syntax, Words
+from pgw.errors import BadGroupingKey, BodyTooLarge, InconsistentPush, ParseError, PushError, SettingError
 from pgw.formats.protobuf_reader import read_protobuf
 from pgw.formats.text_reader import TextReader
-from pgw.gateway.gateway import MOST_FAMILIES
-from pgw.gateway.push_times import NAMES as PUSH_TIMES
+from pgw.gateway.rules import Rules
 from pgw.model import consistency
 from pgw.model.family import Exposition
 from pgw.model.grouping import BASE64_SUFFIX, JOB, GroupingKey
@@ -37,9 +27,29 @@ from pgw.settings import Settings
 from pgw.telemetry.shared import OWN_TYPES
 from pgw.web.bodies import gunzip
 
-SYNTAX = Syntax("check", "at least one file", 1, None, values=("--format", "--group"))
+ABOUT = """\
+Would these files be accepted as bodies of pushes? All rules of the gateway that need no store are applied: the format,
+types, label names, duplicates, timestamps, limits. What clashes with metrics that others have pushed only the gateway
+itself can tell.
+A line of output for each file that would be refused, as compilers write it; none for the others. FILE may be - for
+stdin; FILE.gz is unpacked.
+Exits with 0 if all would be accepted, 1 if one would not, 2 for a bad flag.
+
+    pgw check metrics.prom
+    ./make-metrics | pgw check --group=job/backup/instance/db-1 -
+    pgw check --push.enable-utf8-names textfiles/*.prom
+"""
+FORMAT = Flag("--format", "What the bodies are; text if it is not given.", "text|protobuf")
+GROUP = Flag(
+    "--group",
+    "The group that they would be pushed to, as in the path of a push, job/check if it is not given. Its labels "
+    "override those of the samples, so that two of these may become one.",
+    "GROUP",
+)
+SYNTAX = Syntax("check", "FILE...", "at least one file, or - for stdin", 1, None, ABOUT, (FORMAT, GROUP))
 STDIN = "-"
 PACKED = ".gz"
+
 _FIRST_NAMES = (JOB, JOB + BASE64_SUFFIX)
 
 _Read = Callable[[bytes], Exposition]
@@ -52,9 +62,9 @@ class Finding(NamedTuple):
     reason: str
 
     def shown(self, name: str) -> str:
-        """The finding as compilers write it; a reason never holds a line end."""
+        """The finding as compilers write it, on one line."""
         place = name if self.line is None else f"{name}:{self.line}"
-        return f"{place}: {self.reason}"
+        return f"{place}: {self.reason}".replace("\n", "\\n")
 
 
 def run(words: list[str], environ: Mapping[str, str]) -> int:
@@ -76,10 +86,10 @@ class Check:
 
     def __init__(self, settings: Settings, given: Words) -> None:
         self._limit = settings.max_body_size
-        self._checked = settings.check_consistency
-        self._read = _reader(given.value("--format", "text"), settings)
+        self._rules = Rules(OWN_TYPES, settings.check_consistency)
+        self._read = _reader(given.value(FORMAT, "text"), settings)
         self._has_lines = self._read is not read_protobuf
-        self._key = _key(given.value("--group", "job/check"), settings)
+        self._key = _key(given.value(GROUP, "job/check"), settings)
 
     def of_file(self, name: str) -> Finding | None:
         """Check the body in a file, which may be packed; None if it would be accepted."""
@@ -92,7 +102,11 @@ class Check:
             return Finding(None, str(error))
 
     def of_body(self, body: bytes) -> Finding | None:
-        """Check a body; None if it would be accepted."""
+        """Check a body; None if it would be accepted.
+
+        Raises:
+            PushError, BodyTooLarge: it would not, for a reason that no line has.
+        """
         if len(body) > self._limit:
             raise BodyTooLarge(self._limit)
         try:
@@ -104,14 +118,9 @@ class Check:
         return None
 
     def _accept(self, body: bytes) -> None:
-        pushed = self._read(body)
-        if len(pushed.families) > MOST_FAMILIES:
-            raise TooManyFamilies(len(pushed.families), MOST_FAMILIES)
-        pushed = pushed._replace(families=[each for each in pushed.families if each.name not in PUSH_TIMES])
-        if self._checked:
-            consistency.check(pushed, self._key, OWN_TYPES)
-        else:
-            consistency.check_readable(pushed, self._key)
+        pushed = self._rules.bounded(self._key, self._read(body))
+        self._rules.consistent(self._key, pushed)
+        consistency.check_timestamps(pushed)  # unchecked the push is answered with 202, but only its failure is kept
 
     def _located(self, body: bytes, error: InconsistentPush) -> Finding:
         """Find the line of a fault of the text as a whole; what breaks a rule goes on doing so with more lines."""
@@ -121,23 +130,23 @@ class Check:
 
         def reason(count: int) -> str:
             try:
-                self._accept(b"\n".join(lines[:count]))
+                self._accept(b"".join(line + b"\n" for line in lines[:count]))
             except InconsistentPush as fault:
                 return fault.reason
             return ""
 
-        line = bisect_left(range(len(lines)), True, key=lambda count: bool(reason(count)))
-        return Finding(line, reason(line) or error.reason)
+        line = bisect_left(range(len(lines)), 1, key=lambda count: int(bool(reason(count))))
+        return Finding(line, reason(line))
 
 
 def _key(path: str, settings: Settings) -> GroupingKey:
     try:
-        if path.partition("/")[0] not in _FIRST_NAMES:
-            raise BadGroupingKey("job comes first")
-        key = GroupingKey.from_path(path.encode(errors="surrogateescape"), utf8_names=settings.utf8_names)
+        key = GroupingKey.from_path(path.strip("/").encode(errors="surrogateescape"), utf8_names=settings.utf8_names)
         key.require_utf8()
     except BadGroupingKey as error:
-        raise SettingError("--group", path, f"a group such as job/some_job/instance/some_instance ({error})") from None
+        raise SettingError(GROUP.name, path, f"a group such as job/some_job/instance/some_instance ({error})") from None
+    if path.strip("/").partition("/")[0] not in _FIRST_NAMES:
+        raise SettingError(GROUP.name, path, "a group such as job/some_job/instance/some_instance (job comes first)")
     return key
 
 
@@ -146,4 +155,4 @@ def _reader(form: str, settings: Settings) -> _Read:
         return TextReader(utf8_names=settings.utf8_names).read
     if form == "protobuf":
         return read_protobuf
-    raise SettingError("--format", form, "one of text, protobuf")
+    raise SettingError(FORMAT.name, form, "one of text, protobuf")

@@ -2,7 +2,7 @@
 
 In: settings, selectors, the name of a file or `-`.
 Out: the file of pgw/cli/archive.py.
-Never: leaves half a file under that name: it is written beside it, and put in its place at the end.
+Never: leaves half a file under that name: it is written beside it, and put in its place at the end. Writes to Redis.
 
 Each group is as it was at one moment, but not all of them at the same: pushes go on meanwhile.
 """
@@ -10,19 +10,28 @@ Each group is as it was at one moment, but not all of them at the same: pushes g
 import asyncio
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
 from pgw.cli import archive
 from pgw.cli.console import complain, counted
-from pgw.cli.progress import Progress
 from pgw.cli.stored import chosen_names, opened, slices
 from pgw.cli.words import MATCH, Choice, Syntax
 from pgw.errors import PgwError
 from pgw.settings import Settings
 
-SYNTAX = Syntax("export", "one file, or - for stdout", 1, 1, values=(MATCH,))
+ABOUT = """\
+Writes the groups to FILE, or to stdout for -, with all that was pushed and the times of the pushes: a line of JSON for
+each group and each family. Pushes may go on meanwhile. pgw import FILE puts the groups back.
+FILE is replaced when all is written, and not before. Groups of a Redis of your own: give --redis.url, or the variable.
+Exits with 0 when all is written, 1 if it cannot be, 2 for a bad flag.
+
+    pgw export backup.jsonl
+    pgw export --redis.url=redis://redis.example:6379/0 --match='{job="ci"}' - | gzip > ci.jsonl.gz
+"""
+SYNTAX = Syntax("export", "FILE", "one file, or - for stdout", 1, 1, ABOUT, (MATCH,))
 STDOUT = "-"
 
 
@@ -32,25 +41,45 @@ def run(words: list[str], environ: Mapping[str, str]) -> int:
     given = SYNTAX.read(rest)
     [name] = given.operands
     choice = given.choice()
-    count = asyncio.run(_write(settings, choice, sys.stdout)) if name == STDOUT else _write_file(settings, choice, name)
+    try:
+        with _opened(name) as file:
+            count = asyncio.run(_write(settings, choice, file))
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        shown = "stdout" if name == STDOUT else name
+        raise PgwError(f"{shown} cannot be written: {error.strerror or error}") from error
     complain(f"{counted(count, 'group')} exported")
     return 0
 
 
-def _write_file(settings: Settings, choice: Choice, name: str) -> int:
+@contextmanager
+def _opened(name: str) -> Iterator[TextIO]:
+    """A file that takes the place of the one of that name once all is in it."""
     path = Path(name)
+    if name == STDOUT:
+        with open(sys.stdout.fileno(), "w", encoding="utf-8", newline="\n", closefd=False) as file:
+            yield file
+    elif path.exists() and not path.is_file():  # /dev/stdout, a pipe: nothing may take their place
+        with path.open("w", encoding="utf-8", newline="\n") as file:
+            yield file
+    else:
+        with _replaced(path) as file:
+            yield file
+
+
+@contextmanager
+def _replaced(path: Path) -> Iterator[TextIO]:
     part = path.with_name(f"{path.name}.part")
     try:
         with part.open("w", encoding="utf-8", newline="\n") as file:
-            count = asyncio.run(_write(settings, choice, file))
+            yield file
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
-    except OSError as error:
-        raise PgwError(f"{name} cannot be written: {error.strerror or error}") from error
     finally:
-        part.unlink(missing_ok=True)
-    return count
+        with suppress(OSError):
+            part.unlink()
 
 
 async def _write(settings: Settings, choice: Choice, file: TextIO) -> int:
@@ -59,12 +88,10 @@ async def _write(settings: Settings, choice: Choice, file: TextIO) -> int:
     async with opened(settings) as store:
         names = await chosen_names(store, choice)
         file.write(archive.head())
-        with Progress("export", len(names)) as progress:
-            async for groups in slices(store, names):
-                for group in groups:
-                    file.writelines(archive.lines_of(group))
-                count += len(groups)
-                progress.add(len(groups))
+        async for groups in slices(store, names, "exporting"):
+            for group in groups:
+                file.writelines(archive.lines_of(group))
+            count += len(groups)
         file.write(archive.foot(count))
         file.flush()
     return count

@@ -10,24 +10,40 @@ import asyncio
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple, TextIO
+from typing import BinaryIO, NamedTuple
 
 from pgw.cli.archive import Archive
 from pgw.cli.console import complain, counted, show
 from pgw.cli.old_gateway import OldGateway, is_url
 from pgw.cli.past import Old
-from pgw.cli.progress import Progress
+from pgw.cli.progress import Progress, announce
 from pgw.cli.stored import opened, restorer
-from pgw.cli.words import MATCH, Choice, Syntax
+from pgw.cli.words import MATCH, Choice, Flag, Syntax
 from pgw.errors import PgwError, PushError, StoreConflict
 from pgw.gateway.restore import Restorer
 from pgw.settings import Settings
 
-DRY_RUN = "--dry-run"
-SYNTAX = Syntax("import", "one file, - for stdin, or the URL of a gateway", 1, 1, switches=(DRY_RUN,), values=(MATCH,))
+ABOUT = """\
+Puts back the groups of a FILE that pgw export has written (- is stdin), or takes over those of a Pushgateway that is
+running at a URL, the original or this one: it is asked for /api/v1/metrics and scraped, and nothing changes there.
+Each group comes with the times of its pushes and replaces a group of the same labels; other groups stay. A group that
+clashes with what is stored is told and left out. May be repeated; pushes may go on meanwhile, there and here.
+The groups go to the Redis of --redis.url, or to that of the gateway that runs on --storage.path.
+Exits with 0 if all were imported, 1 if one was not, 2 for a bad flag.
+
+    pgw import http://old.example:9091 --redis.url=redis://redis.example:6379/0 --dry-run
+    pgw import https://user:password@old.example:9091/prefix
+    pgw import backup.jsonl --match='{job="ci"}'
+"""
+DRY_RUN = Flag(
+    "--dry-run", "Write nothing; tell what would be written, and what would be refused beside what is stored."
+)
+SYNTAX = Syntax(
+    "import", "FILE|URL", "one file, - for stdin, or the URL of a gateway", 1, 1, ABOUT, (DRY_RUN, MATCH)
+)  # fmt: skip
 STDIN = "-"
 
 GROUPS_AT_ONCE = 16
@@ -51,7 +67,8 @@ class Outcome(NamedTuple):
 
     done: int
     refused: int
-    note: str = ""
+    replaced: int
+    """Of those that are done, how many take the place of a stored one."""
 
 
 def run(words: list[str], environ: Mapping[str, str]) -> int:
@@ -59,13 +76,15 @@ def run(words: list[str], environ: Mapping[str, str]) -> int:
     settings, rest = Settings.read_known(words, environ)
     given = SYNTAX.read(rest)
     [name] = given.operands
-    act, verb = (_rehearse, "would be imported") if DRY_RUN in given.switches else (_restore, "imported")
+    rehearsal = given.has(DRY_RUN)
     with _source(name, given.choice()) as source:
         for problem in source.problems:
             complain(problem)
-        outcome = asyncio.run(act(settings, source))
+        outcome = asyncio.run(_restore(settings, source, rehearsal=rehearsal))
         refused = outcome.refused + len(source.problems)
-        show(f"{counted(outcome.done, 'group')} {verb}{outcome.note}")
+    verb = "would be imported" if rehearsal else "imported"
+    replaced = f", {outcome.replaced} of them in the place of stored ones" if outcome.replaced else ""
+    show(f"{counted(outcome.done, 'group')} {verb}{replaced}")
     if refused:
         raise PgwError(f"{refused} of {counted(source.total + len(source.problems), 'group')} cannot be imported")
     return 0
@@ -75,7 +94,9 @@ def run(words: list[str], environ: Mapping[str, str]) -> int:
 def _source(name: str, choice: Choice) -> Iterator[Source]:
     """The groups that were asked for; a file is read to its end before any of it counts."""
     if is_url(name):
-        reading = OldGateway(name).read(choice)
+        old = OldGateway(name)
+        announce(f"reading {old.place}")
+        reading = old.read(choice)
         yield Source(iter(reading.groups), len(reading.groups), reading.problems)
         return
     with _opened(name) as file:
@@ -84,82 +105,61 @@ def _source(name: str, choice: Choice) -> Iterator[Source]:
         yield Source(_chosen(name, file, choice), total, [])
 
 
-def _chosen(name: str, file: TextIO, choice: Choice) -> Iterator[Old]:
+def _chosen(name: str, file: BinaryIO, choice: Choice) -> Iterator[Old]:
     return (old for old in Archive("stdin" if name == STDIN else name, file).groups() if choice(old.key))
 
 
 @contextmanager
-def _opened(name: str) -> Iterator[TextIO]:
-    """A file that can be read twice."""
+def _opened(name: str) -> Iterator[BinaryIO]:
+    """A file that can be read twice: a copy of what comes through a pipe."""
     if name == STDIN:
-        with tempfile.TemporaryFile("w+", encoding="utf-8") as copy:
-            shutil.copyfileobj(sys.stdin, copy)
-            copy.seek(0)
+        with _copied(sys.stdin.buffer) as copy:
             yield copy
         return
     try:
-        file = Path(name).open(encoding="utf-8")  # noqa: SIM115  only the opening is watched
+        file = Path(name).open("rb")  # noqa: SIM115  only the opening is watched
     except OSError as error:
         raise PgwError(f"{name} cannot be read: {error.strerror or error}") from error
     with file:
-        yield file
+        if file.seekable():
+            yield file
+            return
+        with _copied(file) as copy:
+            yield copy
 
 
-async def _restore(settings: Settings, source: Source) -> Outcome:
-    """Write the groups."""
-    refused = 0
-    async with opened(settings) as store:
-        to = restorer(store, settings)
-        with Progress("import", source.total) as progress:
-            for batch in _batches(source.groups):
-                reasons = await asyncio.gather(*(_refusal(to, old) for old in batch))
-                refused += _tell(filter(None, reasons), progress.say)
-                progress.add(len(batch))
-    return Outcome(source.total - refused, refused)
+@contextmanager
+def _copied(file: BinaryIO) -> Iterator[BinaryIO]:
+    with tempfile.TemporaryFile() as copy:
+        shutil.copyfileobj(file, copy)
+        copy.seek(0)
+        yield copy
 
 
-async def _rehearse(settings: Settings, source: Source) -> Outcome:
-    """Find what would be refused for itself, and what would be replaced; write nothing."""
+async def _restore(settings: Settings, source: Source, *, rehearsal: bool) -> Outcome:
+    """Write the groups, or only look whether they could be."""
     refused = replaced = 0
     async with opened(settings) as store:
         stored, to = set(await store.names()), restorer(store, settings)
-        with Progress("check", source.total) as progress:
-            for old in source.groups:
-                reasons = filter(None, [_fault(to, old)])
-                refused += _tell(reasons, progress.say)
-                replaced += old.key.name in stored
-                progress.add(1)
-    return Outcome(source.total - refused, refused, f", {replaced} of them in the place of stored ones")
+        with Progress("checking" if rehearsal else "importing", source.total) as progress:
+            for batch in _batches(source.groups):
+                reasons = await asyncio.gather(*(_refusal(to, old, rehearsal=rehearsal) for old in batch))
+                for old, reason in zip(batch, reasons, strict=True):
+                    refused += bool(reason)
+                    replaced += not reason and old.key.name in stored
+                    if reason:
+                        progress.say(f"group {old.key.name}: {reason}")
+                progress.add(len(batch))
+    return Outcome(source.total - refused, refused, replaced)
 
 
-def _tell(reasons: Iterable[str], say: Callable[[str], None]) -> int:
-    """Show why groups were left out; returns how many."""
-    count = 0
-    for count, reason in enumerate(reasons, 1):  # noqa: B007  the last number is the answer
-        say(reason)
-    return count
-
-
-async def _refusal(to: Restorer, old: Old) -> str:
+async def _refusal(to: Restorer, old: Old, *, rehearsal: bool) -> str:
     """Restore one group; returns why not, or nothing."""
     try:
-        await to.restore(old.past())
+        await to.restore(old.past(), rehearsal=rehearsal)
     except (PushError, StoreConflict) as error:
-        return _told(old, error)
+        return str(error)
     return ""
-
-
-def _fault(to: Restorer, old: Old) -> str:
-    """Look at one group; returns what is wrong with it by itself, or nothing."""
-    try:
-        to.check(old.past())
-    except PushError as error:
-        return _told(old, error)
-    return ""
-
-
-def _told(old: Old, error: PgwError) -> str:
-    return f"group {old.key.name}: {error}"
 
 
 def _batches(groups: Iterable[Old]) -> Iterator[list[Old]]:

@@ -1,7 +1,7 @@
 """`pgw inspect`: tell what is stored.
 
 In: settings, selectors, at most one group.
-Out: a summary, a line for each group, or one group decoded; for people, or as JSON.
+Out: a line for each group, a summary, or one group decoded; for people, or as JSON.
 Never: writes to Redis: a user that may only read will do, see docs/redis.md.
 """
 
@@ -12,53 +12,80 @@ from collections.abc import Mapping
 from typing import Any
 
 from pgw.cli.console import moment, show, timestamp
+from pgw.cli.outline import Outline, outline_table, series_of, size_of
 from pgw.cli.stored import chosen_names, opened, slices
-from pgw.cli.survey import Outline, Survey, outline_table, series_of, size_of
-from pgw.cli.words import MATCH, Choice, Syntax
+from pgw.cli.survey import Context, Survey
+from pgw.cli.words import MATCH, Choice, Flag, Syntax, Words
 from pgw.errors import PgwError, SettingError
 from pgw.formats.text_writer import write_head
 from pgw.model.group import Fragment, Group
 from pgw.model.grouping import GroupingKey
 from pgw.model.names import quoted
 from pgw.settings import Settings
-from pgw.store.base import Feed
+from pgw.store.base import Feed, Store
 
-JSON, GROUPS = "--json", "--groups"
-SYNTAX = Syntax("inspect", "one group at most", 0, 1, switches=(JSON, GROUPS), values=(MATCH,))
+ABOUT = """\
+Tells what is stored: a line for each group; with --summary how much there is in all, and the largest groups and
+families, the oldest pushes and the failed ones; or a GROUP with everything that it holds, as it is scraped.
+Only reads. Asks the Redis of --redis.url, or that of the gateway that runs on --storage.path.
+Exits with 0; 1 if Redis cannot be asked or there is no such group, 2 for a bad flag.
+
+    pgw inspect --summary --redis.url=redis://redis.example:6379/0
+    pgw inspect --match='{job="ci"}'
+    pgw inspect job/backup/instance/db-1
+    pgw inspect --json | jq -r '.[] | select(.last_push_successful | not).group'
+"""
+SUMMARY = Flag("--summary", "How much there is in all, and what stands out, instead of a line for each group.")
+JSON = Flag("--json", "The same for programs.")
+SYNTAX = Syntax("inspect", "[GROUP]", "one group at most", 0, 1, ABOUT, (SUMMARY, MATCH, JSON))
 
 
 def run(words: list[str], environ: Mapping[str, str]) -> int:
     """Run the command."""
     settings, rest = Settings.read_known(words, environ)
     given = SYNTAX.read(rest)
-    as_json, listed = JSON in given.switches, GROUPS in given.switches
-    if given.operands and (listed or given.values[MATCH]):
-        raise SettingError("command line", given.operands[0], f"expected beside {GROUPS} or {MATCH}: it is one group")
-    if given.operands:
-        group = asyncio.run(_read_group(settings, given.operands[0]))
-        show(_json(_whole(group)) if as_json else _text(group))
-    elif listed:
-        outlines = asyncio.run(_outlines(settings, given.choice()))
-        show(_json([outline.as_json() for outline in outlines]) if as_json else _listing(outlines))
-    else:
-        show(asyncio.run(_summary(settings, given.choice(), as_json=as_json)))
+    for flag in (SUMMARY, MATCH):
+        if given.operands and given.has(flag):
+            raise SettingError("command line", given.operands[0], f"expected beside {flag.name}: it is one group")
+    show(asyncio.run(_found(settings, given)))
     return 0
+
+
+async def _found(settings: Settings, given: Words) -> str:
+    choice, as_json = given.choice(), given.has(JSON)
+    if given.operands:
+        group = await _read_group(settings, given.operands[0])
+        return _json(_whole(group)) if as_json else _text(group)
+    if given.has(SUMMARY):
+        return await _summary(settings, choice, as_json=as_json)
+    outlines = await _outlines(settings, choice)
+    if as_json:
+        return _json([outline.as_json() for outline in outlines])
+    if not outlines:
+        return "no groups are stored" if not given.has(MATCH) else "no such groups are stored"
+    return outline_table(outlines, time.time())
 
 
 async def _summary(settings: Settings, choice: Choice, *, as_json: bool) -> str:
     survey = Survey()
     async with opened(settings) as store:
         feed = (await store.changes(Feed())).feed
-        async for groups in slices(store, await chosen_names(store, choice)):
-            survey.add(groups)
-        server = await store.server()
-    return _json(survey.as_json(feed, server)) if as_json else survey.text(feed, server, time.time())
+        context = Context(feed, await store.server(), await _rest(store))
+        async for groups in slices(store, await chosen_names(store, choice), "reading"):
+            sizes = await store.sizes([group.key.name for group in groups]) if context.rest is not None else None
+            survey.add(groups, sizes and sizes.groups)
+    return _json(survey.as_json(context)) if as_json else survey.as_text(context, time.time())
+
+
+async def _rest(store: Store) -> int | None:
+    sizes = await store.sizes([])
+    return sizes and sizes.rest
 
 
 async def _outlines(settings: Settings, choice: Choice) -> list[Outline]:
     async with opened(settings) as store:
         names = await chosen_names(store, choice)
-        return [Outline.of(group) async for groups in slices(store, names) for group in groups]
+        return [Outline.of(group) async for groups in slices(store, names, "reading") for group in groups]
 
 
 async def _read_group(settings: Settings, name: str) -> Group:
@@ -66,7 +93,7 @@ async def _read_group(settings: Settings, name: str) -> Group:
     async with opened(settings) as store:
         [group] = await store.groups([canonical])
     if group is None:
-        raise PgwError(f"there is no group {canonical}")
+        raise PgwError(f"there is no group {canonical} (pgw inspect lists those that there are)")
     return group
 
 
@@ -76,10 +103,6 @@ def _canonical(name: str) -> str:
         return GroupingKey.from_name(name.strip("/")).name
     except ValueError:
         raise PgwError(f"{name!r} is not a group: write it as job/some_job or job/some_job/label/value") from None
-
-
-def _listing(outlines: list[Outline]) -> str:
-    return outline_table(outlines, time.time()) if outlines else "no groups are stored"
 
 
 def _text(group: Group) -> str:
@@ -93,7 +116,7 @@ def _text(group: Group) -> str:
         f"labels      {labels}",
         f"pushed      {moment(group.pushed_at, now)}",
         f"failed      {moment(group.failed_at, now)}{failed}",
-        f"holds       {outline.families} families, {outline.series} series, {outline.size} bytes",
+        f"holds       {outline.families} families, {outline.series} series, {outline.text_bytes} bytes",
     ]
     return "\n".join([*head, *map(_family_text, group.fragments)])
 

@@ -247,7 +247,7 @@ def _join(key: GroupingKey, group: _Json, scrape: _Scrape) -> Old:
         if (scrape.push_time(name, own) or "0") != moment:
             raise _Moved
     families = [
-        (scrape.family(name, shown), max(0, read_moment(shown["time_stamp"])))
+        (scrape.family(name, shown), read_moment(shown["time_stamp"]))
         for name, shown in group.items()
         if isinstance(shown, dict) and "time_stamp" in shown and name not in PUSH_TIMES
     ]

@@ -54,13 +54,16 @@ def as_microseconds(seconds: float) -> int:
 
 
 def read_moment(text: str) -> int:
-    """Microseconds since 1970 of a time in RFC 3339, rounded; ValueError for what is none."""
+    """Microseconds since 1970 of a time in RFC 3339, cut off there; ValueError for what is none.
+
+    What is earlier, as the zero of Go is, counts as never: 0.
+    """
     found = _RFC3339.fullmatch(text)
     if found is None:
         raise ValueError(f"{text!r} is not a time such as 2026-01-31T12:00:00.123456Z")
     second, fraction, zone = found.groups(default="")
     seconds = round(datetime.fromisoformat(second + zone).timestamp())
-    return _checked(seconds * MICROSECONDS + round(int(fraction.ljust(_NANOSECONDS, "0")) / 1000))
+    return _checked(max(0, seconds * MICROSECONDS + int(fraction.ljust(_NANOSECONDS, "0")) // 1000))
 
 
 def show_moment(microseconds: int) -> str:

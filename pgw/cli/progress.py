@@ -16,6 +16,12 @@ LINE_SECONDS = 10.0
 """Between two lines in a log: often enough to see that it goes on, and six lines a minute at most."""
 
 
+def announce(text: str) -> None:
+    """Tell what is being waited for, to a person; the log of a job learns of it once it is done."""
+    if sys.stderr.isatty():
+        print(text, file=sys.stderr, flush=True)  # noqa: T201  a person waits
+
+
 class Progress:
     """The progress of one command over its groups; a context manager."""
 
@@ -25,7 +31,7 @@ class Progress:
         """Begin.
 
         Args:
-            what: what is done to the groups: `import`.
+            what: what is done to the groups: `importing`.
             total: how many groups there are.
             stream: where it is shown; without one stderr.
             line_seconds: how long to wait between two lines, off a terminal.

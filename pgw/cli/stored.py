@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 
 from pgw import __version__, embedded
 from pgw.app import open_store
+from pgw.cli.progress import Progress
 from pgw.cli.words import Choice
 from pgw.errors import PgwError
 from pgw.formats.numbers import format_float
@@ -57,8 +58,16 @@ async def chosen_names(store: Store, choice: Choice) -> list[str]:
     return [name for name in await store.names() if choice(GroupingKey.from_name(name))]
 
 
-async def slices(store: Store, names: list[str]) -> AsyncIterator[list[Group]]:
-    """The groups of these names, in this order; those that were deleted since the names were read are left out."""
-    for start in range(0, len(names), AT_ONCE):
-        found = await store.groups(names[start : start + AT_ONCE])
-        yield [group for group in found if group is not None]
+async def slices(store: Store, names: list[str], what: str) -> AsyncIterator[list[Group]]:
+    """The groups of these names, in this order; those that were deleted since the names were read are left out.
+
+    Args:
+        store: where they are.
+        names: which.
+        what: what is done to them, for those who watch.
+    """
+    with Progress(what, len(names)) as progress:
+        for start in range(0, len(names), AT_ONCE):
+            part = names[start : start + AT_ONCE]
+            yield [group for group in await store.groups(part) if group is not None]
+            progress.add(len(part))

@@ -6,83 +6,38 @@ Never: keeps more than a few groups, and a few numbers for each family.
 """
 
 import heapq
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from pgw import __version__
-from pgw.cli.console import counted, moment, size, table, timestamp
+from pgw.cli.console import counted, size, table
+from pgw.cli.outline import Outline, outline_table, series_of, size_of
 from pgw.model.family import Type
 from pgw.model.group import Fragment, Group
 from pgw.store.base import Feed, Server
 
 SHOWN = 10
 """Rows of each table of what stands out: they are to be read."""
+SHARDS = 1
+"""store/keys.py knows of more, but nothing is spread over them yet."""
 
 
-class Outline(NamedTuple):
-    """One group without its samples."""
+class Ranking(NamedTuple):
+    """Groups that stand out for one reason."""
 
+    title: str
     name: str
-    labels: Mapping[str, str]
-    families: int
-    series: int
-    size: int
-    """Bytes of all that it holds: names, helps, sample lines, and what these cannot carry. What Redis spends on
-    keeping them comes on top."""
-    pushed_at: int
-    failed_at: int
-
-    @property
-    def last_push_successful(self) -> bool:
-        """As Group.last_push_successful."""
-        return self.failed_at <= self.pushed_at
-
-    @classmethod
-    def of(cls, group: Group) -> "Outline":
-        """Outline a group."""
-        parts = group.fragments
-        series, total = sum(map(series_of, parts)), sum(map(size_of, parts))
-        labels = dict(group.key.labels)
-        return cls(group.key.name, labels, len(parts), series, total, group.pushed_at, group.failed_at)
-
-    def as_json(self) -> dict[str, Any]:
-        """The outline for programs."""
-        return {
-            "group": self.name,
-            "labels": self.labels,
-            "family_count": self.families,
-            "series": self.series,
-            "bytes": self.size,
-            "last_push": timestamp(self.pushed_at),
-            "last_failure": timestamp(self.failed_at),
-            "last_push_successful": self.last_push_successful,
-        }
-
-    def row(self, now: float) -> tuple[str, ...]:
-        """The outline as a row of a table."""
-        failed = "" if self.last_push_successful else f"  FAILED {moment(self.failed_at, now)}"
-        numbers = (str(self.families), str(self.series), str(self.size))
-        return (self.name, *numbers, moment(self.pushed_at, now) + failed)
+    """What it is called in JSON."""
+    rank: Callable[[Outline], int | None]
+    """What the groups are sorted by, the largest first; None: it does not belong here."""
 
 
-HEAD = ("GROUP", "FAMILIES", "SERIES", "BYTES", "LAST PUSH")
-NUMBERS = (1, 2, 3)
-
-
-def outline_table(outlines: Iterable[Outline], now: float) -> str:
-    """Groups, one a line."""
-    return table([HEAD, *(outline.row(now) for outline in outlines)], NUMBERS)
-
-
-def series_of(fragment: Fragment) -> int:
-    """How many series a fragment holds, as Prometheus counts them: one for each line."""
-    return fragment.text.count(b"\n")
-
-
-def size_of(fragment: Fragment) -> int:
-    """How many bytes a fragment holds."""
-    text_help = fragment.help or ""
-    return len(fragment.name) + len(text_help.encode()) + len(fragment.text) + sum(map(len, fragment.details))
+RANKINGS = (
+    Ranking("LARGEST GROUPS", "largest_groups", lambda group: group.weight),
+    Ranking("OLDEST PUSHES", "oldest_pushes", lambda group: -group.pushed_at if group.pushed_at else None),
+    Ranking("FAILED PUSHES", "failed_pushes", lambda group: None if group.last_push_successful else group.failed_at),
+)
+"""A row for each table of groups. (Deadlines, once groups have any, are one more.)"""
 
 
 class FamilyTotal:
@@ -120,76 +75,90 @@ class FamilyTotal:
         }
 
 
+class Context(NamedTuple):
+    """What is known of the store as a whole."""
+
+    feed: Feed
+    server: Server
+    rest: int | None
+    """Bytes of Redis beside the groups; None if we may not ask."""
+
+
 class Survey:
     """What was found, group by group."""
 
     def __init__(self) -> None:
         self.groups = 0
         self.series = 0
-        self.size = 0
         self.failed = 0
-        self.families: dict[str, FamilyTotal] = {}
-        self._largest: list[Outline] = []
-        self._oldest: list[Outline] = []
-        self._failures: list[Outline] = []
+        self.text_bytes = 0
+        self.redis_bytes = 0
+        self._families: dict[str, FamilyTotal] = {}
+        self._ranked: dict[str, list[Outline]] = {ranking.name: [] for ranking in RANKINGS}
 
-    def add(self, groups: Iterable[Group]) -> None:
-        """Take in a slice of groups."""
-        outlines = [Outline.of(group) for group in groups]
+    def add(self, groups: Sequence[Group], spent: Sequence[int] | None) -> None:
+        """Take in a slice of groups, and how many bytes Redis spends on each if that is known."""
+        outlines = [
+            Outline.of(group, redis_bytes)
+            for group, redis_bytes in zip(groups, spent or [None] * len(groups), strict=True)
+        ]
         for group in groups:
             for fragment in group.fragments:
-                self.families.setdefault(fragment.name, FamilyTotal(fragment.name)).add(fragment)
-        failed = [outline for outline in outlines if not outline.last_push_successful]
+                self._families.setdefault(fragment.name, FamilyTotal(fragment.name)).add(fragment)
         self.groups += len(outlines)
         self.series += sum(outline.series for outline in outlines)
-        self.size += sum(outline.size for outline in outlines)
-        self.failed += len(failed)
-        pushed = [outline for outline in outlines if outline.pushed_at]
-        self._largest = heapq.nlargest(SHOWN, [*self._largest, *outlines], key=lambda outline: outline.size)
-        self._oldest = heapq.nsmallest(SHOWN, [*self._oldest, *pushed], key=lambda outline: outline.pushed_at)
-        self._failures = heapq.nlargest(SHOWN, [*self._failures, *failed], key=lambda outline: outline.failed_at)
+        self.failed += sum(not outline.last_push_successful for outline in outlines)
+        self.text_bytes += sum(outline.text_bytes for outline in outlines)
+        self.redis_bytes += sum(outline.redis_bytes or 0 for outline in outlines)
+        for ranking in RANKINGS:
+            self._ranked[ranking.name] = _largest([*self._ranked[ranking.name], *outlines], ranking)
 
-    def as_json(self, feed: Feed, server: Server) -> dict[str, Any]:
+    def as_json(self, context: Context) -> dict[str, Any]:
         """The summary for programs."""
         return {
             "groups": self.groups,
             "failed_groups": self.failed,
-            "families": len(self.families),
+            "families": len(self._families),
             "series": self.series,
-            "bytes": self.size,
-            "shards": 1,
-            "epoch": feed.epoch,
-            "version": feed.version,
-            "server": server.version,
-            "server_used_memory": server.used_memory,
+            "bytes": self.text_bytes,
+            "redis_bytes": None if context.rest is None else self.redis_bytes + context.rest,
+            "redis_used_memory": context.server.used_memory,
+            "epoch": context.feed.epoch,
+            "version": context.feed.version,
+            "shards": SHARDS,
+            "server": context.server.version,
             "pgw": __version__,
-            "largest_groups": [outline.as_json() for outline in self._largest],
             "largest_families": [family.as_json() for family in self._largest_families()],
-            "oldest_pushes": [outline.as_json() for outline in self._oldest],
-            "failed_pushes": [outline.as_json() for outline in self._failures],
+            **{name: [outline.as_json() for outline in found] for name, found in self._ranked.items()},
         }
 
-    def text(self, feed: Feed, server: Server, now: float) -> str:
-        """The summary for people."""
-        facts = [
-            ("groups", f"{self.groups}" + (f", of {self.failed} the last push failed" if self.failed else "")),
-            ("families", str(len(self.families))),
-            ("series", str(self.series)),
-            ("holds", f"{size(self.size)}; Redis uses {size(server.used_memory)} for all that it keeps"),
-            ("changes", f"{feed.version}, in store {feed.epoch or '-'}; {counted(1, 'shard')}"),
-            ("versions", f"pgw {__version__}, {server.version}"),
-        ]
-        parts = [table(facts)]
-        if self.groups:
-            parts += [f"LARGEST GROUPS\n{outline_table(self._largest, now)}", self._family_table()]
-        if self._oldest:
-            parts.append(f"OLDEST PUSHES\n{outline_table(self._oldest, now)}")
-        if self._failures:
-            parts.append(f"FAILED PUSHES\n{outline_table(self._failures, now)}")
+    def as_text(self, context: Context, now: float) -> str:
+        """The summary for people; `now` is in seconds since 1970."""
+        parts = [table(self._facts(context))]
+        if self._families:
+            parts.append(self._family_table())
+        for ranking in RANKINGS:
+            found = self._ranked[ranking.name]
+            if found:
+                parts.append(f"{ranking.title}\n{outline_table(found, now)}")
         return "\n\n".join(parts)
 
+    def _facts(self, context: Context) -> Iterable[tuple[str, str]]:
+        failed = f", of {self.failed} the last push failed" if self.failed else ""
+        used = f"the server uses {size(context.server.used_memory)} in all"
+        if context.rest is None:
+            redis = f"{used} (what of it is ours, this user may not ask: MEMORY USAGE)"
+        else:
+            redis = f"{size(self.redis_bytes)} for groups, {size(context.rest)} for indexes and counters; {used}"
+        yield "groups", f"{self.groups}{failed}"
+        yield "families", str(len(self._families))
+        yield "series", f"{self.series}, {size(self.text_bytes)} of text"
+        yield "in Redis", redis
+        yield "changes", f"{context.feed.version}, in store {context.feed.epoch or '-'}, {counted(SHARDS, 'shard')}"
+        yield "versions", f"pgw {__version__}, {context.server.version}"
+
     def _largest_families(self) -> Sequence[FamilyTotal]:
-        return heapq.nlargest(SHOWN, self.families.values(), key=lambda family: family.size)
+        return heapq.nlargest(SHOWN, self._families.values(), key=lambda family: family.size)
 
     def _family_table(self) -> str:
         rows = [
@@ -197,3 +166,8 @@ class Survey:
             for family in self._largest_families()
         ]
         return "LARGEST FAMILIES\n" + table([("FAMILY", "TYPE", "GROUPS", "SERIES", "BYTES"), *rows], (2, 3, 4))
+
+
+def _largest(outlines: Iterable[Outline], ranking: Ranking) -> list[Outline]:
+    ranked = [(rank, outline) for outline in outlines if (rank := ranking.rank(outline)) is not None]
+    return [outline for _, outline in heapq.nlargest(SHOWN, ranked, key=lambda pair: pair[0])]

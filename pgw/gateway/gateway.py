@@ -8,13 +8,12 @@ Never: knows about HTTP, or how groups are stored.
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from itertools import islice
 
-from pgw.errors import InconsistentPush, StoreConflict, StoreUnavailable, TooManyFamilies
+from pgw.errors import InconsistentPush, StoreConflict, StoreUnavailable
 from pgw.formats.escaping import Scheme
 from pgw.formats.text_writer import write_samples
 from pgw.gateway.mirror import SLICE_GROUPS, Mirror, Snapshot
-from pgw.gateway.push_times import NAMES as PUSH_TIMES
 from pgw.gateway.push_times import with_push_times
-from pgw.model import consistency
+from pgw.gateway.rules import Rules
 from pgw.model.family import Exposition, Family, Type
 from pgw.model.group import Fragment, Group
 from pgw.model.grouping import GroupingKey
@@ -26,10 +25,6 @@ from pgw.view.page import Page
 ATTEMPTS = 10
 """How often a push is compared with groups that keep changing. One attempt takes two round trips; that ten in a row
 are crossed by pushes to the very groups it could collide with does not happen by chance."""
-
-MOST_FAMILIES = 10_000
-"""Families in one push. Redis takes some 27 µs for each that is new to a group and serves nobody else meanwhile: a
-quarter of a second for so many."""
 
 Commit = Callable[[Write], Awaitable[Mapping[str, str]]]
 
@@ -48,13 +43,12 @@ class Gateway:
         """
         self._store = store
         self._mirror = mirror
-        self._own = own
-        self._checked = checked
+        self._rules = Rules(own, checked)
 
     @property
     def checks(self) -> bool:
         """Whether pushes are checked for consistency with what is stored."""
-        return self._checked
+        return self._rules.checked
 
     async def push(self, key: GroupingKey, pushed: Exposition) -> None:
         """POST: put the families into the group beside those it has.
@@ -104,15 +98,12 @@ class Gateway:
             raise StoreUnavailable("the view is being loaded")
 
     async def _apply(self, commit: Commit, key: GroupingKey, pushed: Exposition) -> None:
-        key.require_utf8()
-        if len(pushed.families) > MOST_FAMILIES:
-            raise TooManyFamilies(len(pushed.families), MOST_FAMILIES)
-        pushed = pushed._replace(families=[each for each in pushed.families if each.name not in PUSH_TIMES])
-        if not self._checked and pushed.timestamp_at is not None:
+        pushed = self._rules.bounded(key, pushed)
+        if not self.checks and pushed.timestamp_at is not None:
             await self._store.fail(key)  # as the original: accepted, and nothing but the failure is to be seen
             return
         try:
-            families = self._checked_families(pushed, key)
+            families = self._rules.consistent(key, pushed)
         except InconsistentPush:
             await self._store.fail(key)
             raise
@@ -121,13 +112,6 @@ class Gateway:
         if shapes:
             await self._commit_compared(commit, write, families, shapes)
 
-    def _checked_families(self, pushed: Exposition, key: GroupingKey) -> list[Family]:
-        if self._checked:
-            consistency.check(pushed, key, self._own)
-            return pushed.families
-        consistency.check_readable(pushed, key)
-        return [consistency.without_duplicates(family, key) for family in pushed.families]
-
     def _write(self, families: list[Family], key: GroupingKey) -> Write:
         fragments = [
             Fragment(
@@ -135,12 +119,12 @@ class Gateway:
                 each.type,
                 each.help,
                 write_samples(each, key).encode(),
-                unchecked=not self._checked,
+                unchecked=not self.checks,
                 details=each.details,
             )
             for each in families
         ]
-        return Write(key, fragments, signature(families, key, checked=self._checked), self._checked)
+        return Write(key, fragments, signature(families, key, checked=self.checks), self.checks)
 
     async def _commit_compared(
         self, commit: Commit, write: Write, families: list[Family], shapes: Mapping[str, str]

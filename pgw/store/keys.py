@@ -3,7 +3,7 @@
 In: the prefix of a deployment and the number of a shard.
 Out: key names, all with the hash tag `{<prefix>:<shard>}`: one tag is one slot, so one script may touch them all.
 Never: touches Redis.
-Follows: section 4 of the design; docs in ARCHITECTURE.md.
+Follows: section 4 of the design; docs/redis.md shows each of them.
 """
 
 
@@ -25,6 +25,11 @@ class Keys:
         self.telemetry = f"{tag}:telemetry"
         """hash: the gateway's own counters, summed over all workers and replicas."""
         self._group = f"{tag}:group:"
+
+    @property
+    def shared(self) -> tuple[str, ...]:
+        """Every key but those of groups."""
+        return tuple(key for field, key in vars(self).items() if field != "_group")
 
     def group(self, name: str) -> str:
         """hash: family -> what the group holds of it (codec.py); the field "" -> the header of the group."""

@@ -9,12 +9,12 @@ import logging
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 
-from pgw.errors import BadGroupingKey, CorruptGroup, InconsistentPush, StoreUnavailable
+from pgw.errors import BadGroupingKey, CorruptGroup, InconsistentPush, StoreRefused, StoreUnavailable
 from pgw.model.family import Type
 from pgw.model.group import Fragment, Group
 from pgw.model.grouping import GroupingKey
 from pgw.store import codec, scripts
-from pgw.store.base import Changes, Copy, Feed, Server, Write
+from pgw.store.base import Changes, Copy, Feed, Server, Sizes, Write
 from pgw.store.keys import Keys
 from pgw.store.link import Argument, Call, Link, Reply
 from pgw.store.primary import read_url
@@ -63,11 +63,14 @@ class RedisStore:
         """See Store.replace."""
         return _verdict(await self._writer.write(self._part(write, "replace")), write)
 
-    async def restore(self, write: Write, pushed_at: int, failed_at: int) -> Mapping[str, str]:
+    async def restore(
+        self, write: Write, pushed_at: int, failed_at: int, *, rehearsal: bool = False
+    ) -> Mapping[str, str]:
         """See Store.restore."""
         keys, key = self._keys, write.key
-        words: list[Argument] = [_new_epoch(), key.name, "checked" if write.checked else "unchecked", key.shape]
-        words += (key.twin or "", codec.encode_labels(key.labels), write.signature)
+        words: list[Argument] = [_new_epoch(), "rehearsal" if rehearsal else "", key.name]
+        words += ("checked" if write.checked else "unchecked", key.shape, key.twin or "")
+        words += (codec.encode_labels(key.labels), write.signature)
         words += (_digits(pushed_at), _digits(failed_at), len(write.fragments))
         for each in write.fragments:
             words += (each.name, _digits(each.pushed_at), codec.encode_fragment(each))
@@ -145,6 +148,19 @@ class RedisStore:
         valkey = found.get("valkey_version")
         version = f"Valkey {valkey}" if valkey else f"Redis {found.get('redis_version', '?')}"
         return Server(version, int(found.get("used_memory", 0)))
+
+    async def sizes(self, names: Sequence[str]) -> Sizes | None:
+        """See Store.sizes."""
+        keys = [*self._keys.shared, *map(self._keys.group, names)]
+        calls = [Call(("MEMORY", "USAGE", key, "SAMPLES", 0)) for key in keys]  # 0: all fields, not some of them
+        found: list[int] = []
+        try:
+            for start in range(0, len(calls), GROUPS_AT_ONCE):
+                found += [size or 0 for size in await self._reader.call(*calls[start : start + GROUPS_AT_ONCE])]
+        except StoreRefused:
+            return None
+        others = len(self._keys.shared)
+        return Sizes(found[others:], sum(found[:others]))
 
     async def count(self, amounts: Mapping[str, float], expired: Sequence[str]) -> None:
         """See Store.count."""

@@ -8,8 +8,9 @@ from pushes import INSTANCE, JOB, OTHER, group
 from servers import RedisServer
 
 from pgw.errors import BadGroupingKey, InconsistentPush, StoreConflict, StoreUnavailable, TooManyFamilies
-from pgw.gateway.gateway import ATTEMPTS, MOST_FAMILIES
+from pgw.gateway.gateway import ATTEMPTS
 from pgw.gateway.mirror import SLICE_GROUPS
+from pgw.gateway.rules import MOST_FAMILIES
 from pgw.model.family import Exposition, Family, Type
 from pgw.model.group import Group
 from pgw.model.grouping import GroupingKey

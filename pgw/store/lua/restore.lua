@@ -5,9 +5,9 @@
 --   KEYS[4] version     string
 --   KEYS[5] epoch       string
 --   KEYS[6] group       hash
---   ARGV    a random name, taken if the store has none yet; group name; "checked" or "unchecked"; shape; name of the
---     twin group or ""; packed labels; signature (16 bytes); push time and failure time of the group (16 digits each),
---     number of families, then for each: name, time (16 digits), packed fragment,
+--   ARGV    a random name, taken if the store has none yet; "rehearsal" to change nothing, or ""; group name; "checked"
+--     or "unchecked"; shape; name of the twin group or ""; packed labels; signature (16 bytes); push time and failure
+--     time of the group (16 digits each), number of families, then for each: name, time (16 digits), packed fragment,
 --     number of guards, then for each: family, the other shapes it was compared with (joined by " "),
 --     number of witnesses, then for each: group, the version it had when it was compared ("" if it did not exist)
 --   returns "" done, or why nothing was done, as push does: {"type", ...}, {"suffix", ...}, {"twin"}, {"look", ...}.
@@ -33,6 +33,7 @@ local function take_pairs()
   return found
 end
 
+local rehearsal = take() == 'rehearsal'
 local push = {group = take(), checked = take() == 'checked', shape = take(), twin = take(), names = {}, fields = {}}
 local labels, signature, pushed, failed = take(), take(), take(), take()
 local diff = {added = push.names, pushed = {}}  -- all counts as added: what is beside it may have come unchecked
@@ -88,6 +89,8 @@ if push.checked then
     return look
   end
 end
+
+if rehearsal then return '' end
 
 local version = next_version(VERSION, EPOCH, epoch)
 index_save(FAMILIES, index, touched)
