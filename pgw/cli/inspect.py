@@ -54,8 +54,8 @@ def run(words: list[str], environ: Mapping[str, str]) -> int:
 async def _found(settings: Settings, given: Words) -> str:
     choice, as_json = given.choice(), given.has(JSON)
     if given.operands:
-        group = await _read_group(settings, given.operands[0])
-        return _json(_whole(group)) if as_json else _text(group)
+        group, redis_bytes = await _read_group(settings, given.operands[0])
+        return _json(_whole(group, redis_bytes)) if as_json else _text(group, redis_bytes)
     if given.has(SUMMARY):
         return await _summary(settings, choice, as_json=as_json)
     outlines = await _outlines(settings, choice)
@@ -88,13 +88,15 @@ async def _outlines(settings: Settings, choice: Choice) -> list[Outline]:
         return [Outline.of(group) async for groups in slices(store, names, "reading") for group in groups]
 
 
-async def _read_group(settings: Settings, name: str) -> Group:
+async def _read_group(settings: Settings, name: str) -> tuple[Group, int | None]:
+    """Read a group, and how many bytes Redis spends on it; None if we may not ask."""
     canonical = _canonical(name)
     async with opened(settings) as store:
         [group] = await store.groups([canonical])
+        sizes = await store.sizes([canonical])
     if group is None:
         raise PgwError(f"there is no group {canonical} (pgw inspect lists those that there are)")
-    return group
+    return group, sizes.groups[0] if sizes else None
 
 
 def _canonical(name: str) -> str:
@@ -105,18 +107,19 @@ def _canonical(name: str) -> str:
         raise PgwError(f"{name!r} is not a group: write it as job/some_job or job/some_job/label/value") from None
 
 
-def _text(group: Group) -> str:
+def _text(group: Group, redis_bytes: int | None) -> str:
     """One group with all that it holds; the families as they are scraped."""
     now = time.time()
     labels = ", ".join(f"{name}={quoted(value)}" for name, value in group.key.labels)
     failed = "" if group.last_push_successful else " FAILED: the last push was refused"
     outline = Outline.of(group)
+    spent = "" if redis_bytes is None else f" ({redis_bytes} in Redis)"
     head = [
         f"group       {group.key.name}",
         f"labels      {labels}",
         f"pushed      {moment(group.pushed_at, now)}",
         f"failed      {moment(group.failed_at, now)}{failed}",
-        f"holds       {outline.families} families, {outline.series} series, {outline.text_bytes} bytes",
+        f"holds       {outline.families} families, {outline.series} series, {outline.text_bytes} bytes{spent}",
     ]
     return "\n".join([*head, *map(_family_text, group.fragments)])
 
@@ -126,7 +129,7 @@ def _family_text(fragment: Fragment) -> str:
     return "\n" + "\n".join([lines, *_samples(fragment)])
 
 
-def _whole(group: Group) -> dict[str, Any]:
+def _whole(group: Group, redis_bytes: int | None) -> dict[str, Any]:
     """One group with all that it holds, for programs."""
     families = [
         {
@@ -141,7 +144,7 @@ def _whole(group: Group) -> dict[str, Any]:
         }
         for fragment in group.fragments
     ]
-    return {**Outline.of(group).as_json(), "families": families}
+    return {**Outline.of(group, redis_bytes).as_json(), "families": families}
 
 
 def _samples(fragment: Fragment) -> list[str]:

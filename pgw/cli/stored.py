@@ -5,14 +5,15 @@ Out: a store; groups, a slice at a time, so that very many take little memory.
 Never: starts a private Redis; where none runs there is nothing to look at.
 """
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import logging
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 from pgw import __version__, embedded
 from pgw.app import open_store
 from pgw.cli.progress import Progress
 from pgw.cli.words import Choice
-from pgw.errors import PgwError
+from pgw.errors import PgwError, StoreUnavailable
 from pgw.formats.numbers import format_float
 from pgw.formats.text_writer import write_head
 from pgw.gateway.mirror import Mirror
@@ -27,13 +28,15 @@ from pgw.view.view import View
 AT_ONCE = 200
 """Groups read in one go."""
 
+CONNECTION_LOG = "pgw.store.link"
+
 
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[Store]:
     """The store that the settings name.
 
     Raises:
-        PgwError: the private Redis that they mean is not running.
+        PgwError: the private Redis that they mean is not running, or Redis cannot be used while the store is open.
     """
     if settings.redis_url is None and not embedded.is_running(settings.storage_path):
         raise PgwError(
@@ -42,9 +45,25 @@ async def opened(settings: Settings) -> AsyncIterator[Store]:
         )
     store = open_store(settings)
     try:
-        yield store
+        with _unlogged():
+            yield store
+    except StoreUnavailable as error:
+        reason = f": {error.__cause__}" if error.__cause__ else ""
+        raise PgwError(f"{error}{reason}") from error
     finally:
         await store.close()
+
+
+@contextmanager
+def _unlogged() -> Iterator[None]:
+    """Keep what a gateway logs of its connection off stderr: the one sentence of the command says it."""
+    log = logging.getLogger(CONNECTION_LOG)
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
 
 
 def restorer(store: Store, settings: Settings) -> Restorer:

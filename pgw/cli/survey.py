@@ -98,10 +98,8 @@ class Survey:
 
     def add(self, groups: Sequence[Group], spent: Sequence[int] | None) -> None:
         """Take in a slice of groups, and how many bytes Redis spends on each if that is known."""
-        outlines = [
-            Outline.of(group, redis_bytes)
-            for group, redis_bytes in zip(groups, spent or [None] * len(groups), strict=True)
-        ]
+        sizes: Sequence[int | None] = spent or [None] * len(groups)
+        outlines = [Outline.of(group, spent_on_it) for group, spent_on_it in zip(groups, sizes, strict=True)]
         for group in groups:
             for fragment in group.fragments:
                 self._families.setdefault(fragment.name, FamilyTotal(fragment.name)).add(fragment)

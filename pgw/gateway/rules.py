@@ -1,4 +1,4 @@
-"""What a push must satisfy by itself, before anything stored is looked at: the one place for pushes, imports and checks.
+"""What a push must satisfy by itself, before anything stored is looked at; so must what is imported or checked.
 
 In: the key and the exposition of a push.
 Out: the families that would be stored, or the reason why not.
