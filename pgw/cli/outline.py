@@ -70,13 +70,14 @@ class Outline(NamedTuple):
         return (self.name, str(self.families), str(self.weight), moment(self.pushed_at, now) + failed)
 
 
-HEAD = ("GROUP", "FAMILIES", "BYTES", "LAST PUSH")
 NUMBERS = (1, 2)
 
 
 def outline_table(outlines: Iterable[Outline], now: float) -> str:
     """Groups, one a line; bytes are those of the text, or those in Redis where these were asked for."""
-    return table([HEAD, *(outline.row(now) for outline in outlines)], NUMBERS)
+    rows = list(outlines)
+    weight = "BYTES" if any(outline.redis_bytes is None for outline in rows) else "IN REDIS"
+    return table([("GROUP", "FAMILIES", weight, "LAST PUSH"), *(outline.row(now) for outline in rows)], NUMBERS)
 
 
 def series_of(fragment: Fragment) -> int:
