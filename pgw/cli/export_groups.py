@@ -88,7 +88,7 @@ async def _write(settings: Settings, choice: Choice, file: TextIO) -> int:
     async with opened(settings) as store:
         names = await chosen_names(store, choice)
         file.write(archive.head())
-        async for groups in slices(store, names, "exporting"):
+        async for groups in slices(store, names, "exporting", stays=True):
             for group in groups:
                 file.writelines(archive.lines_of(group))
             count += len(groups)

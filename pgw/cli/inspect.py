@@ -71,7 +71,7 @@ async def _summary(settings: Settings, choice: Choice, *, as_json: bool) -> str:
     async with opened(settings) as store:
         feed = (await store.changes(Feed())).feed
         context = Context(feed, await store.server(), await _rest(store))
-        async for groups in slices(store, await chosen_names(store, choice), "reading"):
+        async for groups in slices(store, await chosen_names(store, choice), "reading", stays=False):
             sizes = await store.sizes([group.key.name for group in groups]) if context.rest is not None else None
             survey.add(groups, sizes and sizes.groups)
     return _json(survey.as_json(context)) if as_json else survey.as_text(context, time.time())
@@ -85,7 +85,7 @@ async def _rest(store: Store) -> int | None:
 async def _outlines(settings: Settings, choice: Choice) -> list[Outline]:
     async with opened(settings) as store:
         names = await chosen_names(store, choice)
-        return [Outline.of(group) async for groups in slices(store, names, "reading") for group in groups]
+        return [Outline.of(group) async for groups in slices(store, names, "reading", stays=False) for group in groups]
 
 
 async def _read_group(settings: Settings, name: str) -> tuple[Group, int | None]:

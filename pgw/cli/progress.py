@@ -5,6 +5,7 @@ Out: what a person, or the log of a job, sees.
 Never: writes to stdout, which may be the export itself; nor anything, off a terminal, for work that is soon done.
 """
 
+import os
 import sys
 import time
 from types import TracebackType
@@ -22,17 +23,28 @@ def announce(text: str) -> None:
         print(text, file=sys.stderr, flush=True)  # noqa: T201  a person waits
 
 
+USUAL_SIZE = (80, 24)
+"""Of a terminal that says it has none, as those of containers do; tqdm would show nothing there."""
+
+
 class Progress:
     """The progress of one command over its groups; a context manager."""
 
     def __init__(
-        self, what: str, total: int, *, stream: TextIO | None = None, line_seconds: float = LINE_SECONDS
+        self,
+        what: str,
+        total: int,
+        *,
+        stays: bool = True,
+        stream: TextIO | None = None,
+        line_seconds: float = LINE_SECONDS,
     ) -> None:
         """Begin.
 
         Args:
             what: what is done to the groups: `importing`.
             total: how many groups there are.
+            stays: whether the bar is to be seen when all is done; if not it also waits a second before it comes.
             stream: where it is shown; without one stderr.
             line_seconds: how long to wait between two lines, off a terminal.
         """
@@ -42,8 +54,17 @@ class Progress:
         self._stream = stream or sys.stderr
         self._line_seconds = line_seconds
         self._line_at = time.monotonic()
+        columns, rows = _size(self._stream)
         self._bar = tqdm(
-            total=total, desc=what, unit=" groups", file=self._stream, leave=False, disable=not self._stream.isatty()
+            total=total,
+            desc=what,
+            unit=" groups",
+            file=self._stream,
+            leave=stays,
+            delay=0 if stays else 1,
+            disable=not self._stream.isatty(),
+            ncols=columns,
+            nrows=rows,
         )
 
     def add(self, steps: int) -> None:
@@ -69,3 +90,11 @@ class Progress:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._bar.close()
+
+
+def _size(stream: TextIO) -> tuple[int | None, int | None]:
+    """Columns and rows that the bar may take; None: tqdm finds out."""
+    try:
+        return (None, None) if all(os.get_terminal_size(stream.fileno())) else USUAL_SIZE
+    except (OSError, ValueError):  # it is no terminal
+        return None, None

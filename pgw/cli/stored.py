@@ -77,15 +77,16 @@ async def chosen_names(store: Store, choice: Choice) -> list[str]:
     return [name for name in await store.names() if choice(GroupingKey.from_name(name))]
 
 
-async def slices(store: Store, names: list[str], what: str) -> AsyncIterator[list[Group]]:
+async def slices(store: Store, names: list[str], what: str, *, stays: bool) -> AsyncIterator[list[Group]]:
     """The groups of these names, in this order; those that were deleted since the names were read are left out.
 
     Args:
         store: where they are.
         names: which.
         what: what is done to them, for those who watch.
+        stays: whether they still see it when all is done.
     """
-    with Progress(what, len(names)) as progress:
+    with Progress(what, len(names), stays=stays) as progress:
         for start in range(0, len(names), AT_ONCE):
             part = names[start : start + AT_ONCE]
             yield [group for group in await store.groups(part) if group is not None]

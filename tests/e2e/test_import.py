@@ -7,6 +7,7 @@ import itertools
 import json
 import os
 import pty
+import re
 import subprocess
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ import pytest
 import wire
 from certificates import Authority
 from client import HOST
-from commands import clean_environment, pgw
+from commands import COMMAND_SECONDS, clean_environment, pgw
 from google.protobuf.proto import parse_length_prefixed
 from original import api_groups
 from pages import OWN_PREFIXES, PUSH_TIMES, Family
@@ -188,12 +189,12 @@ def test_what_was_exported_comes_back_to_the_byte(
 def test_groups_of_our_own_gateway_are_taken_over_with_all_that_protobuf_carries(
     gateway: StartServer, new: Server, place: str
 ) -> None:
-    source = gateway("--push.enable-utf8-names", "--web.telemetry-path=/scrape", "--web.route-prefix=/sub")
+    source = gateway("--push.enable-utf8-names", "--web.telemetry-path=/scrape")
     for path in (f"job/native/{SIZE}/2", f"job/native/{SIZE}/3", "job/other"):
-        assert source.request("PUT", f"/sub/metrics/{path}", NATIVE, PROTOBUF).status == 200
-    done = pgw("import", f"{source.url}/sub", place)
+        assert source.request("PUT", f"/metrics/{path}", NATIVE, PROTOBUF).status == 200
+    done = pgw("import", source.url, place)
     assert (done.code, done.out) == (0, "3 groups imported\n"), done.err
-    assert differing(pushed_messages(new), pushed_messages(source, "/sub/scrape")) == []
+    assert differing(pushed_messages(new), pushed_messages(source, "/scrape")) == []
 
 
 def test_a_group_that_clashes_is_told_and_the_others_come(old: Server, new: Server, place: str) -> None:
@@ -250,16 +251,25 @@ def test_a_file_that_is_cut_off_is_refused_as_a_whole(new: Server, place: str) -
         assert new.post(f"job/j{number}", "a 1\n").status == 200
     whole = pgw("export", "-", place).out
     new.delete_all_groups()
-    for text in (
-        whole.rpartition('{"groups"')[0],
-        whole[: len(whole) // 2],
-        whole.replace('"gauge"', '"x"'),
+    broken = [
         "",
         "a 1\n",
-    ):
-        done = pgw("import", "-", place, stdin=text.replace("untyped", "tuned", text != whole).encode())
-        assert (done.code, done.out) == (1, "")
-        assert done.err.startswith("pgw: error: stdin:")
+        whole.rpartition('{"groups"')[0],
+        whole[: len(whole) // 2],
+        whole + "{}\n",
+        whole.replace('{"groups": 3}', '{"groups": 4}'),
+        whole.replace('"untyped"', '"tuned"', 1),
+        whole.replace('"pushed"', '"pushd"', 1),
+        whole.replace('"job": "j1"', '"job": ""'),
+        whole.replace('job=\\"j1\\"}', "job=}"),
+        whole.replace('"a{', '"b{', 1),
+        whole.replace('{"pgw_export": 1}', '{"pgw_export": 2}'),
+    ]
+    for text in broken:
+        assert text != whole
+        done = pgw("import", "-", place, stdin=text.encode())
+        assert (done.code, done.out) == (1, ""), text
+        assert re.match(r"pgw: error: stdin:\d+: expected .*\n$", done.err), done.err
     assert new.scrape().groups() == set()
     assert pgw("import", "-", place, stdin=whole.encode()).out == "3 groups imported\n"
 
@@ -271,17 +281,22 @@ def test_passwords_and_tls_of_the_old_gateway(tmp_path: Path, place: str) -> Non
     users = f"basic_auth_users:\n  alice: {bcrypt.hashpw(b'wonder land', bcrypt.gensalt(4)).decode()}\n"
     (tmp_path / "web.yml").write_text(f"{users}tls_server_config:\n  cert_file: server.pem\n  key_file: server.key\n")
     port = unused_port()
-    flags = [f"--web.config.file={tmp_path / 'web.yml'}", f"--storage.path={tmp_path / 's'}", "--workers=1"]
+    flags = [
+        f"--web.config.file={tmp_path / 'web.yml'}",
+        "--web.route-prefix=/sub",
+        f"--storage.path={tmp_path / 's'}",
+        "--workers=1",
+    ]
     program = Program([*pgw_command(), f"--web.listen-address={HOST}:{port}", *flags], tmp_path)
     program.start()
     try:
         wait_until(lambda: "push a first metric" in program.log, "the gateway serves")
         trusted = str(authority.cert)
-        done = pgw("import", f"https://alice:wonder%20land@{HOST}:{port}", place, SSL_CERT_FILE=trusted)
+        done = pgw("import", f"https://alice:wonder%20land@{HOST}:{port}/sub", place, SSL_CERT_FILE=trusted)
         assert (done.code, done.out) == (0, "0 groups imported\n"), done.err
-        refused = pgw("import", f"https://alice:queen%20hearts@{HOST}:{port}", place, SSL_CERT_FILE=trusted)
+        refused = pgw("import", f"https://alice:queen%20hearts@{HOST}:{port}/sub", place, SSL_CERT_FILE=trusted)
         assert (refused.code, "401 Unauthorized" in refused.err, "queen" in refused.err) == (1, True, False)
-        distrusted = pgw("import", f"https://alice:wonder%20land@{HOST}:{port}", place)
+        distrusted = pgw("import", f"https://alice:wonder%20land@{HOST}:{port}/sub", place)
         assert (distrusted.code, "CERTIFICATE_VERIFY_FAILED" in distrusted.err) == (1, True)
         assert program.end() == 0
     finally:
@@ -302,10 +317,18 @@ def on_terminal(*words: str) -> str:
     """Run a command whose stderr is a terminal; what was shown there."""
     ours, theirs = pty.openpty()
     try:
-        subprocess.run(
-            [*pgw_command(), *words], stdout=subprocess.DEVNULL, stderr=theirs, check=True, env=clean_environment()
+        done = subprocess.run(
+            [*pgw_command(), *words],
+            stdout=subprocess.DEVNULL,
+            stderr=theirs,
+            check=False,
+            timeout=COMMAND_SECONDS,
+            env=clean_environment(),
         )
-        return os.read(ours, 65536).decode()
+        os.write(theirs, b"(end)")  # so that there is something to read
+        shown = os.read(ours, 65536).decode()
+        assert done.returncode == 0, shown
+        return shown
     finally:
         os.close(ours)
         os.close(theirs)
