@@ -27,9 +27,11 @@ from pgw.cli.past import Old, read_moment, show_moment
 from pgw.errors import ArchiveError, ParseError
 from pgw.formats import metrics_pb2 as pb
 from pgw.formats.messages import to_message
+from pgw.model.consistency import SUFFIXES
 from pgw.model.family import Type
 from pgw.model.group import Fragment, Group
 from pgw.model.grouping import JOB, GroupingKey
+from pgw.model.series import notation
 
 FORMAT = 1
 """Goes up when a file can no longer be read by those who knew the one before."""
@@ -147,13 +149,17 @@ def _read_group(value: Json) -> Old:
 
 
 def _read_family(value: Json) -> tuple[pb.MetricFamily, int]:
-    samples = value["samples"]
+    name, kind, samples = value["family"], _type(value["type"]), value["samples"]
+    heads = tuple(notation(name + suffix, "\n").partition("\n")[0] for suffix in ("", *SUFFIXES.get(kind, ())))
+    for sample in samples:
+        if not sample.startswith(heads):
+            raise ValueError(f"{sample!r} is not a sample of {name} with labels")
     text = "".join(f"{sample}\n" for sample in samples)
     details = tuple(base64.b64decode(each, validate=True) for each in value.get("details", ()))
-    fragment = Fragment(value["family"], _type(value["type"]), value["help"], text.encode(), details=details)
+    fragment = Fragment(name, kind, value["help"], text.encode(), details=details)
     message = to_message(fragment)
     if sum(map(_count_lines, message.metric)) != len(samples):
-        raise ValueError("not all samples belong to the family, or a histogram or summary lacks its sum or count")
+        raise ValueError("a histogram or a summary lacks its sum or its count")
     return message, _read(value["pushed"])
 
 
