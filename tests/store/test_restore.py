@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from unittest import mock
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,6 +15,7 @@ from pushes import (
     client,
     family,
     group,
+    held,
     opened,
     opened_fake,
     read,
@@ -104,6 +106,17 @@ async def test_a_clash_is_told_and_nothing_changes(
         await store.restore(write(OTHER, restored, dated("other")), PUSHED, 0)
     assert (await store.changes(before)).changed == []
     assert await store.names() == [JOB.name]
+
+
+async def test_a_rehearsal_tells_the_same_and_changes_nothing(store: RedisStore) -> None:
+    await store.push(write(JOB, family("a", Type.COUNTER)))
+    before = await store.changes(Feed())
+    assert await store.restore(write(JOB, dated("b")), PUSHED, 0, rehearsal=True) == {}
+    assert await store.restore(write(INSTANCE, dated("a", Type.COUNTER)), PUSHED, 0, rehearsal=True) == {"a": "job"}
+    with pytest.raises(InconsistentPush, match='metric "a" is not a family of type counter'):
+        await store.restore(write(OTHER, dated("a")), PUSHED, 0, rehearsal=True)
+    assert await store.changes(before.feed) == before._replace(everything=False, changed=[], now=mock.ANY)
+    assert await held(store, JOB) == {"a": Type.COUNTER}
 
 
 async def test_its_own_families_are_in_nobodys_way(store: RedisStore) -> None:
