@@ -47,8 +47,8 @@ SYNTAX = Syntax(
 STDIN = "-"
 
 GROUPS_AT_ONCE = 16
-"""Groups on their way to Redis together: with a millisecond for each round trip it still takes thousands a second, and
-the pushes of jobs find their turn in between."""
+"""Groups on their way to Redis together: with a millisecond for each round trip that is no bound any more (reading them
+takes longer), and the pushes of jobs find their turn in between."""
 BYTES_AT_ONCE = 8 << 20
 """Bytes likewise: a part of what a worker lets wait for Redis."""
 
