@@ -4,6 +4,9 @@ SHELL := /bin/bash
 .PHONY: help run test check fmt cover bench proto fuzz
 
 ARGS ?=
+# How many test files at a time. Most of their time is waiting, but the faults are made under load: more than two of
+# them starve each other on a machine of two cores.
+JOBS ?= 2
 BIN := .venv/bin
 # The least share of the code, in percent, that the tests must run: a little below what they do.
 FLOOR := 90
@@ -17,7 +20,7 @@ run: .venv/.installed ## Serve on :9091 with the data in pgw-data/; ARGS="--work
 
 test: .venv/.developed ## Run all tests; ARGS="-k inspect" for some
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest $(ARGS)
+	$(BIN)/coverage run -m pytest -n $(JOBS) --dist loadfile $(ARGS)
 	$(BIN)/coverage combine --quiet
 
 check: .venv/.developed .coverage ## Run the linters, the types, the layers, and look at the coverage of the tests
@@ -34,8 +37,9 @@ fmt: .venv/.developed ## Format the code and mend what ruff can
 cover: .venv/.developed .coverage ## Show which lines the tests do not run
 	$(BIN)/coverage report --show-missing --skip-covered
 
-bench: .venv/.developed ## Measure: every program in bench/, one table each; wants wrk and prometheus-pushgateway
-	@for script in $$(grep -l '__main__' bench/*.py); do echo "== $$script"; $(BIN)/python $$script || exit; done
+bench: .venv/.developed ## Measure all of bench/ into bench/RESULTS.md, quickly; ARGS="full" takes hours, ARGS="quick latency" one thing
+	$(BIN)/pip install --quiet --group bench
+	$(BIN)/python bench/run.py $(ARGS)
 
 fuzz: .venv/.developed ## Send a million hostile requests, in some minutes; ARGS="2000000 7" for more and another seed
 	cd tests/support && ../../$(BIN)/python storm.py $(or $(ARGS),1000000)

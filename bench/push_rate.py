@@ -1,72 +1,78 @@
-"""How many pushes a second, by how many groups are stored? Ours beside Debian's prometheus-pushgateway, in one run.
+"""How many pushes of 10 samples a second, by how many groups are stored? Over connections that are kept.
 
-Closed loop (wrk, one thread, 16 connections, keep-alive), so it finds saturation and says nothing of latency.
-Each cell is the best of the rounds; the rounds of the two gateways alternate, because machines have moods.
+Closed loop (wrk, one thread, 16 connections), so it finds saturation and says nothing of latency. Rounds of all servers
+alternate, and ratios are taken within a round. Processor time is that of all processes that answer requests, and of
+Redis; the bare Falcon endpoint shows what gunicorn and Falcon leave us.
 
-    .venv/bin/python bench/push_rate.py [SECONDS [ROUNDS]]
+    python bench/push_rate.py [smoke|quick|full]
 """
 
-import contextlib
-import os
-import re
-import shutil
-import subprocess
-import sys
-import tempfile
-from pathlib import Path
+from contextlib import ExitStack
+from statistics import median
+from typing import NamedTuple
 
-from peers import body, load, pgw, pushgateway
+from closed_loop import Load
+from contest import BARE, CHECKED, Rounds, columns, compare, raw, rows, servers
+from lab import Lab
+from question import Curve, Findings, Plot, Question, Size
 
-STORED = (1, 1_000, 10_000)
-WRK = """
-local groups, count = tonumber(os.getenv("BENCH_GROUPS")), 0
-local body = io.open(os.getenv("BENCH_BODY")):read("*a")
-request = function()
-  count = count + 7  -- not in order, and every group in the end
-  return wrk.format("PUT", "/metrics/job/j" .. count % groups, nil, body)
-end
-"""
+HOME = "pgw, 1 group"
+"""Our own rate at one group, measured in the same rounds."""
+WANTED: dict[int, dict[str, float]] = {
+    1: {CHECKED: 5, BARE: 0.5},
+    1_000: {CHECKED: 150},
+    10_000: {HOME: 0.9},
+    100_000: {HOME: 0.9},
+}
 
 
-def main(seconds: int, rounds: int) -> None:
-    """Print the table."""
-    if shutil.which("wrk") is None:
-        sys.exit("wrk is missing: apt-get install wrk")
-    print("| groups stored | pgw, pushes/s | pushgateway, pushes/s | ratio | pgw: share of its rate at 1 group |")
-    print("|---|---|---|---|---|")
-    alone = 0.0
-    for stored in STORED:
-        ours, theirs = compare(stored, seconds, rounds)
-        alone = alone or ours
-        print(f"| {stored:,} | {ours:,.0f} | {theirs:,.1f} | {ours / theirs:,.1f} | {ours / alone:.2f} |", flush=True)
+class Plan(NamedTuple):
+    """How much of it."""
+
+    stored: tuple[int, ...]
+    seconds: float
+    rounds: int
 
 
-def compare(stored: int, seconds: int, rounds: int) -> tuple[float, float]:
-    """The best rates of both with so many groups stored."""
-    with contextlib.ExitStack() as running:
-        ours = running.enter_context(pgw())
-        load(ours, stored)
-        theirs = running.enter_context(pushgateway(stored))
-        rates = [(rate(ours, stored, seconds), rate(theirs, stored, seconds)) for _ in range(rounds)]
-    return max(ours for ours, _ in rates), max(theirs for _, theirs in rates)
+def measure(lab: Lab, plan: Plan) -> Findings:
+    """Compare, one number of stored groups after the other."""
+    found: dict[int, Rounds] = {}
+    with lab.pgw(1) as home:
+        for stored in plan.stored:
+            with ExitStack() as running:
+                contest = {name: (server, Load(stored)) for name, server in servers(lab, running, stored).items()}
+                if stored > 1:
+                    contest[HOME] = (home, Load(1))
+                found[stored] = compare(lab, contest, plan.seconds, plan.rounds)
+    table = [[f"{stored:,}", *row] for stored, rounds in found.items() for row in rows(rounds, WANTED.get(stored, {}))]
+    return Findings(
+        ["groups stored", *columns("pushes")],
+        table,
+        plot_of(found),
+        {stored: raw(rounds) for stored, rounds in found.items()},
+    )
 
 
-def rate(port: int, stored: int, seconds: int) -> float:
-    """Pushes answered with 200 in a second."""
-    with tempfile.TemporaryDirectory() as directory:
-        script, pushed = Path(directory, "push.lua"), Path(directory, "body.prom")
-        script.write_text(WRK)
-        pushed.write_bytes(body())
-        environ = {**os.environ, "BENCH_GROUPS": str(stored), "BENCH_BODY": str(pushed)}
-        command = ["wrk", "-t1", "-c16", f"-d{seconds}s", "--timeout", "60s", "-s", str(script)]
-        output = subprocess.run(
-            [*command, f"http://127.0.0.1:{port}"], env=environ, capture_output=True, text=True, check=True
-        ).stdout
-    if "Non-2xx" in output:
-        sys.exit(output)
-    found = re.search(r"Requests/sec:\s+([\d.]+)", output)
-    return float(found[1]) if found else 0.0
+def plot_of(found: dict[int, Rounds]) -> Plot:
+    """Rates against stored groups."""
+    curves = [
+        Curve(name, [(stored, median(each.rate for each in rounds[name])) for stored, rounds in found.items()])
+        for name in next(iter(found.values()))
+        if name != HOME
+    ]
+    return Plot("groups stored", "pushes of 10 samples a second", curves, log_x=True, log_y=True)
 
+
+QUESTION = Question(
+    "push_rate",
+    "Pushes of 10 samples a second, by groups stored; connections kept",
+    {
+        Size.SMOKE: Plan((1,), 1, 1),
+        Size.QUICK: Plan((1, 1_000, 10_000), 3, 3),
+        Size.FULL: Plan((1, 1_000, 10_000, 100_000), 8, 5),
+    },
+    measure,
+)
 
 if __name__ == "__main__":
-    main(*map(int, [*sys.argv[1:], *("8", "3")[len(sys.argv) - 1 :]]))
+    QUESTION.run()

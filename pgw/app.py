@@ -17,10 +17,11 @@ from pgw.formats.json_writer import rfc3339, status_json
 from pgw.formats.numbers import format_float
 from pgw.formats.text_writer import write_head
 from pgw.gateway.gateway import Gateway
+from pgw.gateway.lifetime import Lifetimes, microseconds
 from pgw.gateway.mirror import Mirror
 from pgw.gateway.pulse import Pulse
 from pgw.settings import Settings
-from pgw.store.base import Store
+from pgw.store.base import Limits, Store
 from pgw.store.redis_store import RedisStore
 from pgw.store.writer import Confirmation
 from pgw.telemetry.process import SHARED_DIRECTORY, ProcessMetrics
@@ -50,9 +51,18 @@ def create_app(settings: Settings) -> App:
     """Make the app of a worker."""
     store = open_store(settings)
     tally, metrics = Tally(), ProcessMetrics(os.environ.get(SHARED_DIRECTORY))
-    mirror = Mirror(store, View(write_head), OwnFamilies(version=__version__, number=format_float))
+    own = OwnFamilies(version=__version__, number=format_float)
+    mirror = Mirror(store, View(write_head), own, linger=microseconds(settings.ttl_linger))
     pulse = Pulse(store, mirror, tally, metrics)
-    gateway = Gateway(store, mirror, own=OWN_TYPES, checked=settings.check_consistency)
+    lifetimes = Lifetimes(settings.ttl_rules, settings.ttl, settings.ttl_max)
+    gateway = Gateway(
+        store,
+        mirror,
+        own=OWN_TYPES,
+        checked=settings.check_consistency,
+        lifetimes=lifetimes,
+        limits=settings.push_limits,
+    )
     pushes = Pushes(
         gateway, prefix=settings.prefix, max_body_size=settings.max_body_size, utf8_names=settings.utf8_names
     )
@@ -113,6 +123,13 @@ def open_store(settings: Settings) -> Store:
     url = settings.redis_url or embedded.url(settings.storage_path)
     confirmation = Confirmation(settings.redis_wait_replicas, settings.redis_wait_timeout)
     try:
-        return RedisStore(url, prefix=settings.redis_prefix, timeout=settings.redis_timeout, confirmation=confirmation)
+        return RedisStore(
+            url,
+            prefix=settings.redis_prefix,
+            timeout=settings.redis_timeout,
+            confirmation=confirmation,
+            linger=microseconds(settings.ttl_linger),
+            limits=Limits(settings.store_max_series, settings.store_max_groups, settings.store_max_groups_per_job),
+        )
     except ValueError as error:
         raise SettingError("--redis.url", settings.redis_place or url, f"a Redis URL ({error})") from error

@@ -7,9 +7,13 @@
     |  |- BadGroupingKey                        the path does not name a group
     |  |- BadBody                               the body cannot be decompressed or is of no known form
     |  |- ParseError(line, reason)              the body is not the format it claims to be
-    |  |- TooManyFamilies(families, limit)       one push would hold up all others
+    |  |- BadLifetime(asked, expected)          the time that the group is to live is none, or too long
     |  |- InconsistentPush(reason)              well-formed, but it may not stand beside what is stored
-    |- BodyTooLarge(limit)                      more bytes than are accepted, after decompression
+    |- OverLimit(setting)                       more than is accepted
+    |  |- BodyTooLarge(limit)                   bytes of a body, after decompression
+    |  |- PushTooLarge(setting, found, limit)   families, series, or the length of a label's value
+    |  |- StoreFull(what, found, limit)         series or groups in total
+    |- BadParameter(name, value, expected)      a parameter of the request has a value that cannot be used
     |- SelectorError(selector, position, expected)   it is not Prometheus' selector syntax
     |- ArchiveError(name, line, expected)       a file is not what pgw export writes
     |- SourceError                              another gateway cannot be read
@@ -67,13 +71,13 @@ class ParseError(PushError):
         self.reason = reason
 
 
-class TooManyFamilies(PushError):
-    """One push holds so many families that storing them would hold up all others."""
+class BadLifetime(PushError):
+    """A push asks its group to live for a time that is none, or longer than is allowed."""
 
-    def __init__(self, families: int, limit: int) -> None:
-        super().__init__(f"the push holds {families} metric families, and the limit is {limit}: push to several groups")
-        self.families = families
-        self.limit = limit
+    def __init__(self, asked: str, expected: str) -> None:
+        super().__init__(f"the time to live (X-Pushgateway-TTL or ?ttl=): {asked!r} is not {expected}")
+        self.asked = asked
+        self.expected = expected
 
 
 class InconsistentPush(PushError):
@@ -84,12 +88,54 @@ class InconsistentPush(PushError):
         self.reason = reason
 
 
-class BodyTooLarge(PgwError):
+class OverLimit(PgwError):
+    """More than is accepted; `setting` names the limit, without its dashes."""
+
+    def __init__(self, setting: str, reason: str) -> None:
+        super().__init__(reason)
+        self.setting = setting
+
+
+class BodyTooLarge(OverLimit):
     """A body is larger than the limit, counted after decompression."""
 
     def __init__(self, limit: int) -> None:
-        super().__init__(f"the body is larger than {limit} bytes (--push.max-body-size, after decompression)")
+        setting = "push.max-body-size"
+        super().__init__(setting, f"the body is larger than {limit} bytes (--{setting}, after decompression)")
         self.limit = limit
+
+
+class PushTooLarge(OverLimit):
+    """One push holds more than is accepted of one."""
+
+    def __init__(self, setting: str, found: str, limit: int) -> None:
+        """Make the error; `found` says what was found, as a sentence."""
+        super().__init__(setting, f"{found}, and the limit is {limit} (--{setting})")
+        self.limit = limit
+
+
+class StoreFull(OverLimit):
+    """With this push more would be stored than is accepted in all."""
+
+    def __init__(self, what: str, found: int, limit: int) -> None:
+        """Make the error; `what` is a field of store.base.Limits."""
+        setting = f"store.max-{what.replace('_', '-')}"
+        shown = "groups of this job" if what == "groups_per_job" else what
+        super().__init__(
+            setting, f"{found} {shown} would be stored with this push, and the limit is {limit} (--{setting})"
+        )
+        self.found = found
+        self.limit = limit
+
+
+class BadParameter(PgwError):
+    """A parameter of a request has a value that cannot be used, or does not belong there."""
+
+    def __init__(self, name: str, value: str, expected: str) -> None:
+        super().__init__(f"parameter {name}: {value!r} is not {expected}")
+        self.name = name
+        self.value = value
+        self.expected = expected
 
 
 class SelectorError(PgwError):

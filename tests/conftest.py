@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from client import HOST
+from hypothesis import HealthCheck, settings
 from servers import (
     Program,
     RedisServer,
@@ -40,6 +41,11 @@ if TYPE_CHECKING:
     from topology import Topology
 
     from pgw.model.family import Exposition
+
+
+# No test fails because the machine is busy with something else.
+settings.register_profile("pgw", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("pgw")
 
 
 @pytest.fixture(scope="session")

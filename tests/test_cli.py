@@ -85,6 +85,7 @@ compgen -W "$(complete -p pgw | sed "s/.*-W '//; s/'.*//")" -- {begun}
         ("--su", ["--summary"]),
         ("im", ["import"]),
         ("ex", ["export"]),
+        ("de", ["delete"]),
     ],
 )
 def test_bash_completes_what_was_begun(begun: str, completions: list[str]) -> None:
@@ -110,10 +111,17 @@ def test_ctrl_c_before_anything_is_imported_is_no_traceback(monkeypatch: pytest.
         (["--foo"], "command line: '--foo' is not a flag of pgw (pgw --help lists them)"),
         (["serve", "--workers=none"], "--workers: 'none' is not a whole number of at least 1"),
         (["serve", "extra"], "command line: 'extra' is not a flag of pgw (pgw --help lists them)"),
-        (["fly"], "command line: 'fly' is not a command: write serve, inspect, check, export or import"),
+        (["fly"], "command line: 'fly' is not a command: write serve, inspect, check, export, import or delete"),
         (["inspect", "--jsn"], "command line: '--jsn' is not a flag of pgw inspect (which takes one group at most)"),
         (["inspect", "job/a", "job/b"], "command line: 'job/b' is not a flag of pgw inspect"),
         (["inspect", "job/a", "--summary"], "command line: 'job/a' is not expected beside --summary: it is one group"),
+        (["inspect", "job/a", "--list"], "command line: 'job/a' is not expected beside --list: it is one group"),
+        (["inspect", "--list", "--summary"], "command line: '--summary' is not expected beside --list: it is one or"),
+        (["delete"], "command line: 'delete' is not complete: it takes --match=SELECTOR"),
+        (["delete", "--match={job=~'.*'}"], "selector '{job=~\".*\"}': at character 1 found"),
+        (["delete", "--match=up"], "selector '{__name__=\"up\"}': at character 1 found"),
+        (["delete", "--match={job='a'}", "--older-than=1"], "--older-than: '1' is not a duration, such as 24h or"),
+        (["delete", "--match={job='a'}", "job/a"], "command line: 'job/a' is not a flag of pgw delete (which takes"),
         (["inspect", "--match"], "command line: '--match' is not complete: write --match=SELECTOR"),
         (["inspect", "--match", "{job=}"], "selector '{job=}': at character 6 found '}', expected a value in quotes"),
         (["inspect", "--match=up"], "--match: 'up' is not a selector of groups, which have labels but no metric name"),
@@ -176,7 +184,7 @@ class TestInspectOfARunningGateway:
         return f"--storage.path={shared_gateway.program.directory / 'storage'}"
 
     def test_the_listing_has_a_line_for_each_group(self, storage: str, capsys: pytest.CaptureFixture[str]) -> None:
-        assert cli.main(["inspect", storage]) == 0
+        assert cli.main(["inspect", storage, "--list"]) == 0
         head, backup, clash = capsys.readouterr().out.splitlines()
         assert head.split() == ["GROUP", "FAMILIES", "BYTES", "LAST", "PUSH"]
         assert backup.split()[:3] == ["job/backup/instance/db%201", "2", str(self.bytes_of_backup())]
@@ -202,11 +210,29 @@ class TestInspectOfARunningGateway:
         assert '\n# TYPE at gauge\nat{instance="db 1",job="backup"} 3\n' in shown
 
     def test_the_listing_as_json(self, storage: str, capsys: pytest.CaptureFixture[str]) -> None:
-        assert cli.main(["inspect", "--json", storage]) == 0
+        assert cli.main(["inspect", "--list", "--json", storage]) == 0
         backup, clash = json.loads(capsys.readouterr().out)
         assert backup["labels"] == {"instance": "db 1", "job": "backup"}
         assert (backup["family_count"], backup["last_push_successful"], backup["last_failure"]) == (2, True, None)
         assert (clash["family_count"], clash["last_push_successful"], clash["last_push"]) == (0, False, None)
+
+    def test_deadlines_are_shown(
+        self, storage: str, shared_gateway: Server, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        shared_gateway.put("job/later", "a 1\n", {"X-Pushgateway-TTL": "2h"})
+        shared_gateway.put("job/over", "a 1\n", {"X-Pushgateway-TTL": "1us"})
+        assert cli.main(["inspect", storage, "--list"]) == 0
+        _, backup, _, later, over = capsys.readouterr().out.splitlines()
+        assert "expires" not in backup
+        assert later.endswith("Z (in 1h)")
+        assert "expires" in later
+        assert "Z (EXPIRED " in over
+        assert cli.main(["inspect", storage, "job/later"]) == 0
+        assert "Z (in 1h)\n" in capsys.readouterr().out.partition("\nexpires     ")[2]
+        assert cli.main(["inspect", storage, "--list", "--json"]) == 0
+        deadlines = {each["labels"]["job"]: each["expires_at"] for each in json.loads(capsys.readouterr().out)}
+        assert deadlines["backup"] is None
+        assert deadlines["over"] < deadlines["later"]
 
     def test_a_group_as_json(self, storage: str, capsys: pytest.CaptureFixture[str]) -> None:
         assert cli.main(["inspect", storage, "job/backup/instance/db%201", "--json"]) == 0
@@ -232,9 +258,9 @@ class TestInspectOfARunningGateway:
         self, shared_gateway: Server, capsys: pytest.CaptureFixture[str]
     ) -> None:
         storage = f"--storage.path={shared_gateway.program.directory / 'storage'}"
-        assert cli.main(["inspect", storage]) == 0
+        assert cli.main(["inspect", storage, "--list"]) == 0
         assert capsys.readouterr().out == "no groups are stored\n"
-        assert cli.main(["inspect", storage, "--json"]) == 0
+        assert cli.main(["inspect", storage, "--list", "--json"]) == 0
         assert json.loads(capsys.readouterr().out) == []
 
 

@@ -39,6 +39,7 @@ NOTES: dict[str, tuple[str, ...]] = {
     "web/api.py": ("group-order",),
     "web/health.py": ("ready",),
     "web/lifecycle.py": ("quit-prefix",),
+    "web/lifetime.py": ("lifetimes",),
     "web/push.py": ("delete",),
     "web/resource.py": ("head",),
     "web_config/reader.py": ("web-config-strict",),

@@ -10,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pgw.errors import SettingError
+from pgw.gateway.lifetime import Rule
+from pgw.model.selector import Selector
 from pgw.settings import Settings, describe, processors, read_duration, read_size, rows, split_address
 
 
@@ -42,6 +44,26 @@ from pgw.settings import Settings, describe, processors, read_duration, read_siz
         (["--push.disable-consistency-check"], "check_consistency", False),
         (["--no-push.disable-consistency-check"], "check_consistency", True),
         (["--push.max-body-size=1KiB"], "max_body_size", 1024),
+        (["--push.max-families=0"], "max_families", 0),
+        (["--push.max-series=5000"], "max_series", 5000),
+        (["--push.max-label-value-length=200"], "max_label_value_length", 200),
+        (["--store.max-series=1000000"], "store_max_series", 1_000_000),
+        (["--store.max-groups=9"], "store_max_groups", 9),
+        (["--store.max-groups-per-job=9"], "store_max_groups_per_job", 9),
+        (["--push.ttl=90s"], "ttl", 90.0),
+        (["--push.ttl=0"], "ttl", 0.0),
+        (["--push.ttl-max=7d"], "ttl_max", 7 * 86400.0),
+        (["--push.ttl-linger=0s"], "ttl_linger", 0.0),
+        (["--push.ttl-rule="], "ttl_rules", ()),
+        (
+            ['--push.ttl-rule={job=~"ci-.*"}=2h', '--push.ttl-rule={a="x,}\\"y=1h,",b!=\'"{\'} = 90s,{c=`,`}=0'],
+            "ttl_rules",
+            (
+                Rule(Selector.read('{job=~"ci-.*"}'), 7200),
+                Rule(Selector.read('{a="x,}\\"y=1h,",b!=\'"{\'}'), 90),
+                Rule(Selector.read("{c=`,`}"), 0),
+            ),
+        ),
         (["--log.level=warn"], "log_level", "warn"),
         (["--log.format=json"], "log_format", "json"),
     ],
@@ -105,6 +127,15 @@ def test_a_switch_on_the_command_line_beats_the_environment() -> None:
         (["--redis.timeout=0s"], "--redis.timeout: '0s' is not a duration above zero"),
         (["--redis.timeout=5"], "--redis.timeout: '5' is not a duration above zero"),
         (["--redis.timeout=1s,"], "--redis.timeout: '1s,' is not a duration above zero"),
+        (["--push.ttl=90"], "--push.ttl: '90' is not a duration such as 90s"),
+        (["--push.ttl-linger=101y"], "--push.ttl-linger: '101y' is not a duration such as 90s, 2h or 1d, 0 for ever"),
+        (
+            ["--push.ttl-rule=2h"],
+            "--push.ttl-rule: '2h' is not a selector and a duration such as {job=~\"ci-.*\"}=2h (",
+        ),
+        (['--push.ttl-rule={a="b"}'], "--push.ttl-rule: '{a=\"b\"}' is not a selector and a duration"),
+        (['--push.ttl-rule={a="b"}=x'], "--push.ttl-rule: '{a=\"b\"}=x' is not a selector and a duration"),
+        (['--push.ttl-rule={a="b"}=1h,'], "--push.ttl-rule: '{a=\"b\"}=1h,' is not a selector and a duration"),
         (["--push.max-body-size=0"], "--push.max-body-size: '0' is not a size of at least one byte"),
         (["--push.max-body-size=1TB"], "--push.max-body-size: '1TB' is not a size of at least one byte"),
         (["--log.level=warning"], "--log.level: 'warning' is not one of debug, info, warn, error"),
@@ -279,3 +310,13 @@ def test_the_help_names_every_flag_its_variable_and_its_default() -> None:
         assert row.usage in text
         assert row.variable in text
         assert not (isinstance(row.default, str) and row.default) or f"default {row.default}" in text
+
+
+RULES = ('{job=~"ci-.*",a="x,y}"}=2h', "{b='\\''}=0,{c!~\"d\"}=1m")
+
+
+def test_rules_are_shown_as_they_can_be_read_again() -> None:
+    settings = Settings.read([f"--push.ttl-rule={rule}" for rule in RULES], {})
+    shown = settings.flags()["push.ttl-rule"]
+    assert shown == """{job=~"ci-.*",a="x,y}"}=2h0m0s,{b="'"}=0s,{c!~"d"}=1m0s"""
+    assert Settings.read([], {"PGW_PUSH_TTL_RULE": shown}).ttl_rules == settings.ttl_rules

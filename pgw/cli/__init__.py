@@ -31,6 +31,7 @@ COMMANDS: Mapping[str, str] = {
     "check": "check",
     "export": "export_groups",
     "import": "import_groups",
+    "delete": "delete_groups",
 }
 """Each command and its module in here."""
 
@@ -38,10 +39,11 @@ USAGE = """\
 pgw takes pushed metrics and shows them to Prometheus; any number of replicas share one Redis.
 
   pgw [serve] [FLAGS]            run the gateway
-  pgw inspect [FLAGS] [GROUP]    what is stored: all groups, a summary, or one group decoded
+  pgw inspect [FLAGS] [GROUP]    what is stored: a summary, all groups, or one group decoded
   pgw check [FLAGS] FILE...      would these bodies be accepted as pushes?
   pgw export [FLAGS] FILE        write the groups to a file, to be kept
   pgw import [FLAGS] FILE|URL    put them back, or take over those of a running Pushgateway
+  pgw delete [FLAGS] --match=... delete the groups that a selector selects, of any age or old ones
   pgw COMMAND --help             what a command does, and its flags
   pgw --version                  which version this is
 """

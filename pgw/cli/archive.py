@@ -5,9 +5,10 @@ Out: lines; or groups to be restored. ArchiveError, with the line, for a file th
 Never: says when it was made, so that two files differ in what was stored and in nothing else.
 
     {"pgw_export": 1}
-    {"labels": {"instance": "db-1", "job": "backup"}, "pushed": "2026-11-21T12:00:00.123456Z", "failed": null}
+    {"labels": {"instance": "db-1", "job": "backup"}, "pushed": "2026-11-21T12:00:00.123456Z", "failed": null,
+     "expires": null}      (on one line, as the next)
     {"family": "size_bytes", "type": "gauge", "help": "How large.", "pushed": "2026-11-21T12:00:00.123456Z", "samples":
-     ["size_bytes{instance=\"db-1\",job=\"backup\"} 1.5e+09"]}      (on one line)
+     ["size_bytes{instance=\"db-1\",job=\"backup\"} 1.5e+09"]}
     {"groups": 1}
 
 Behind each group stand its families. Samples are lines of the text format as they are scraped; what these cannot
@@ -52,6 +53,7 @@ def lines_of(group: Group) -> Iterator[str]:
             "labels": dict(group.key.labels),
             "pushed": _moment(group.pushed_at),
             "failed": _moment(group.failed_at),
+            "expires": _moment(group.deadline),
         }
     )
     for fragment in group.fragments:
@@ -145,7 +147,8 @@ def _read_group(value: Json) -> Old:
     labels = value["labels"]
     if not labels.get(JOB) or not all(isinstance(each, str) for each in labels.values()):
         raise ValueError("labels are texts, and job is among them")
-    return Old(GroupingKey(tuple(sorted(labels.items()))), _read(value["pushed"]), _read(value["failed"]), [])
+    key = GroupingKey(tuple(sorted(labels.items())))
+    return Old(key, _read(value["pushed"]), _read(value["failed"]), [], _read(value.get("expires")))
 
 
 def _read_family(value: Json) -> tuple[pb.MetricFamily, int]:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from pgw.cli.console import show
 from pgw.cli.words import Flag, Syntax, Words
-from pgw.errors import BadGroupingKey, BodyTooLarge, InconsistentPush, ParseError, PushError, SettingError
+from pgw.errors import BadGroupingKey, BodyTooLarge, InconsistentPush, OverLimit, ParseError, PushError, SettingError
 from pgw.formats.protobuf_reader import read_protobuf
 from pgw.formats.text_reader import TextReader
 from pgw.gateway.rules import Rules
@@ -29,8 +29,8 @@ from pgw.web.bodies import gunzip
 
 ABOUT = """\
 Would these files be accepted as bodies of pushes? All rules of the gateway that need no store are applied: the format,
-types, label names, duplicates, timestamps, limits. What clashes with metrics that others have pushed only the gateway
-itself can tell.
+types, label names, duplicates, timestamps, limits (--push.max-families and the like: give those of the gateway). What
+clashes with metrics that others have pushed only the gateway itself can tell.
 A line of output for each file that would be refused, as compilers write it; none for the others. FILE may be - for
 stdin; FILE.gz is unpacked.
 Exits with 0 if all would be accepted, 1 if one would not, 2 for a bad flag.
@@ -86,7 +86,7 @@ class Check:
 
     def __init__(self, settings: Settings, given: Words) -> None:
         self._limit = settings.max_body_size
-        self._rules = Rules(OWN_TYPES, settings.check_consistency)
+        self._rules = Rules(OWN_TYPES, settings.check_consistency, settings.push_limits)
         self._read = _reader(given.value(FORMAT, "text"), settings)
         self._has_lines = self._read is not read_protobuf
         self._key = _key(given.value(GROUP, "job/check"), settings)
@@ -98,14 +98,14 @@ class Check:
             return self.of_body(gunzip(raw, self._limit) if name.endswith(PACKED) else raw)
         except OSError as error:
             return Finding(None, error.strerror or str(error))
-        except (PushError, BodyTooLarge) as error:
+        except (PushError, OverLimit) as error:
             return Finding(None, str(error))
 
     def of_body(self, body: bytes) -> Finding | None:
         """Check a body; None if it would be accepted.
 
         Raises:
-            PushError, BodyTooLarge: it would not, for a reason that no line has.
+            PushError, OverLimit: it would not, for a reason that no line has.
         """
         if len(body) > self._limit:
             raise BodyTooLarge(self._limit)
@@ -119,8 +119,9 @@ class Check:
 
     def _accept(self, body: bytes) -> None:
         pushed = self._rules.bounded(self._key, self._read(body))
-        self._rules.consistent(self._key, pushed)
+        families = self._rules.consistent(self._key, pushed)
         consistency.check_timestamps(pushed)  # unchecked the push is answered with 202, but only its failure is kept
+        self._rules.fragments(self._key, families)
 
     def _located(self, body: bytes, error: InconsistentPush) -> Finding:
         """Find the line of a fault of the text as a whole; what breaks a rule goes on doing so with more lines."""

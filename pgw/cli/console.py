@@ -49,6 +49,12 @@ def moment(microseconds: int, now: float) -> str:
     return "never" if text is None else f"{text} ({_age(now - microseconds / MICROSECONDS)} ago)"
 
 
+def expiry(deadline: int, now: float) -> str:
+    """When something expires: `2026-01-31T12:00:00.000Z (in 5m)`; or that it has, removed or not."""
+    left = deadline / MICROSECONDS - now
+    return f"{timestamp(deadline)} ({f'in {_age(left)}' if left > 0 else f'EXPIRED {_age(-left)} ago'})"
+
+
 def size(count: int) -> str:
     """A number of bytes in the largest unit that it fills: `3.1 MB`."""
     value, unit = float(count), 0

@@ -22,15 +22,16 @@ from pgw.cli.past import Old
 from pgw.cli.progress import Progress, announce
 from pgw.cli.stored import opened, restorer
 from pgw.cli.words import MATCH, Choice, Flag, Syntax
-from pgw.errors import PgwError, PushError, StoreConflict
+from pgw.errors import OverLimit, PgwError, PushError, StoreConflict
 from pgw.gateway.restore import Restorer
 from pgw.settings import Settings
 
 ABOUT = """\
 Puts back the groups of a FILE that pgw export has written (- is stdin), or takes over those of a Pushgateway that is
 running at a URL, the original or this one: it is asked for /api/v1/metrics and scraped, and nothing changes there.
-Each group comes with the times of its pushes and replaces a group of the same labels; other groups stay. A group that
-clashes with what is stored is told and left out. May be repeated; pushes may go on meanwhile, there and here.
+Each group comes with the times of its pushes and its deadline, if it has one, and replaces a group of the same labels;
+other groups stay. A group that clashes with what is stored, or that a limit keeps out, is told and left out. May be
+repeated; pushes may go on meanwhile, there and here.
 The groups go to the Redis of --redis.url, or to that of the gateway that runs on --storage.path.
 Exits with 0 if all were imported, 1 if one was not, 2 for a bad flag.
 
@@ -157,7 +158,7 @@ async def _refusal(to: Restorer, old: Old, *, rehearsal: bool) -> str:
     """Restore one group; returns why not, or nothing."""
     try:
         await to.restore(old.past(), rehearsal=rehearsal)
-    except (PushError, StoreConflict) as error:
+    except (PushError, OverLimit, StoreConflict) as error:
         return str(error)
     return ""
 

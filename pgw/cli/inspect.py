@@ -1,7 +1,7 @@
 """`pgw inspect`: tell what is stored.
 
 In: settings, selectors, at most one group.
-Out: a line for each group, a summary, or one group decoded; for people, or as JSON.
+Out: a summary, a line for each group, or one group decoded; for people, or as JSON.
 Never: writes to Redis: a user that may only read will do, see docs/redis.md.
 """
 
@@ -11,7 +11,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from pgw.cli.console import moment, show, timestamp
+from pgw.cli.console import expiry, moment, show, timestamp
 from pgw.cli.outline import Outline, outline_table, series_of, size_of
 from pgw.cli.stored import chosen_names, opened, slices
 from pgw.cli.survey import Context, Survey
@@ -25,28 +25,32 @@ from pgw.settings import Settings
 from pgw.store.base import Feed, Store
 
 ABOUT = """\
-Tells what is stored: a line for each group; with --summary how much there is in all, and the largest groups and
-families, the oldest pushes and the failed ones; or a GROUP with everything that it holds, as it is scraped.
+Tells what is stored: how much there is in all, and the largest groups and families, the oldest pushes, the failed ones
+and the earliest deadlines; with --list or --match a line for each group; or a GROUP with everything that it holds, as
+it is scraped. What has expired is shown, and said to have, until a gateway removes it.
 Only reads. Asks the Redis of --redis.url, or that of the gateway that runs on --storage.path.
 Exits with 0; 1 if Redis cannot be asked or there is no such group, 2 for a bad flag.
 
-    pgw inspect --summary --redis.url=redis://redis.example:6379/0
+    pgw inspect --redis.url=redis://redis.example:6379/0
     pgw inspect --match='{job="ci"}'
     pgw inspect job/backup/instance/db-1
-    pgw inspect --json | jq -r '.[] | select(.last_push_successful | not).group'
+    pgw inspect --list --json | jq -r '.[] | select(.last_push_successful | not).group'
 """
-SUMMARY = Flag("--summary", "How much there is in all, and what stands out, instead of a line for each group.")
+LIST = Flag("--list", "A line for each group, instead of the summary.")
+SUMMARY = Flag("--summary", "The summary, as without any flag; with --match that of these groups.")
 JSON = Flag("--json", "The same for programs.")
-SYNTAX = Syntax("inspect", "[GROUP]", "one group at most", 0, 1, ABOUT, (SUMMARY, MATCH, JSON))
+SYNTAX = Syntax("inspect", "[GROUP]", "one group at most", 0, 1, ABOUT, (LIST, SUMMARY, MATCH, JSON))
 
 
 def run(words: list[str], environ: Mapping[str, str]) -> int:
     """Run the command."""
     settings, rest = Settings.read_known(words, environ)
     given = SYNTAX.read(rest)
-    for flag in (SUMMARY, MATCH):
+    for flag in (LIST, SUMMARY, MATCH):
         if given.operands and given.has(flag):
             raise SettingError("command line", given.operands[0], f"expected beside {flag.name}: it is one group")
+    if given.has(LIST) and given.has(SUMMARY):
+        raise SettingError("command line", SUMMARY.name, f"expected beside {LIST.name}: it is one or the other")
     show(asyncio.run(_found(settings, given)))
     return 0
 
@@ -56,7 +60,7 @@ async def _found(settings: Settings, given: Words) -> str:
     if given.operands:
         group, redis_bytes = await _read_group(settings, given.operands[0])
         return _json(_whole(group, redis_bytes)) if as_json else _text(group, redis_bytes)
-    if given.has(SUMMARY):
+    if not given.has(LIST) and (given.has(SUMMARY) or not given.has(MATCH)):
         return await _summary(settings, choice, as_json=as_json)
     outlines = await _outlines(settings, choice)
     if as_json:
@@ -95,7 +99,7 @@ async def _read_group(settings: Settings, name: str) -> tuple[Group, int | None]
         [group] = await store.groups([canonical])
         sizes = await store.sizes([canonical])
     if group is None:
-        raise PgwError(f"there is no group {canonical} (pgw inspect lists those that there are)")
+        raise PgwError(f"there is no group {canonical} (pgw inspect --list shows those that there are)")
     return group, sizes.groups[0] if sizes else None
 
 
@@ -114,11 +118,13 @@ def _text(group: Group, redis_bytes: int | None) -> str:
     failed = "" if group.last_push_successful else " FAILED: the last push was refused"
     outline = Outline.of(group)
     spent = "" if redis_bytes is None else f" ({redis_bytes} in Redis)"
+    expires = [f"expires     {expiry(group.deadline, now)}"] if group.deadline else []
     head = [
         f"group       {group.key.name}",
         f"labels      {labels}",
         f"pushed      {moment(group.pushed_at, now)}",
         f"failed      {moment(group.failed_at, now)}{failed}",
+        *expires,
         f"holds       {outline.families} families, {outline.series} series, {outline.text_bytes} bytes{spent}",
     ]
     return "\n".join([*head, *map(_family_text, group.fragments)])

@@ -252,7 +252,8 @@ def _join(key: GroupingKey, group: _Json, scrape: _Scrape) -> Old:
         if isinstance(shown, dict) and "time_stamp" in shown and name not in PUSH_TIMES
     ]
     pushed_at, failed_at = (as_microseconds(float(moment)) for moment in moments.values())
-    return Old(key, pushed_at, failed_at, families)
+    expires_at = group.get("expires_at")  # of one of ours; a family of that name is no text
+    return Old(key, pushed_at, failed_at, families, read_moment(expires_at) if isinstance(expires_at, str) else 0)
 
 
 def _push_time(group: _Json, name: str, own: Labels) -> str:

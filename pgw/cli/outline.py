@@ -8,7 +8,7 @@ Never: shows samples.
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from pgw.cli.console import moment, table, timestamp
+from pgw.cli.console import expiry, moment, table, timestamp
 from pgw.model.group import Fragment, Group
 
 
@@ -26,6 +26,8 @@ class Outline(NamedTuple):
     pushed_at: int
     failed_at: int
     last_push_successful: bool
+    deadline: int
+    """When the families expire; 0: never."""
 
     @classmethod
     def of(cls, group: Group, redis_bytes: int | None = None) -> "Outline":
@@ -42,6 +44,7 @@ class Outline(NamedTuple):
             group.pushed_at,
             group.failed_at,
             group.last_push_successful,
+            group.deadline,
         )
 
     @property
@@ -62,12 +65,14 @@ class Outline(NamedTuple):
             "last_push": timestamp(self.pushed_at),
             "last_failure": timestamp(self.failed_at),
             "last_push_successful": self.last_push_successful,
+            "expires_at": timestamp(self.deadline),
         }
 
     def row(self, now: float) -> tuple[str, ...]:
         """The outline as a row of a table; `now` is in seconds since 1970."""
         failed = "" if self.last_push_successful else f"  FAILED {moment(self.failed_at, now)}"
-        return (self.name, str(self.families), str(self.weight), moment(self.pushed_at, now) + failed)
+        expires = f"  expires {expiry(self.deadline, now)}" if self.deadline else ""
+        return (self.name, str(self.families), str(self.weight), moment(self.pushed_at, now) + failed + expires)
 
 
 NUMBERS = (1, 2)

@@ -31,6 +31,7 @@ class Old(NamedTuple):
     failed_at: int
     families: Sequence[tuple[pb.MetricFamily, int]]
     """Each family, whose metrics carry the grouping labels too, and when it was pushed."""
+    deadline: int = 0
 
     @property
     def size(self) -> int:
@@ -45,7 +46,7 @@ class Old(NamedTuple):
         """
         body = b"".join(write_delimited(message) for message, _ in self.families)
         moments = {message.name.decode(errors="surrogateescape"): moment for message, moment in self.families}
-        return Past(self.key, self.pushed_at, self.failed_at, read_protobuf(body), moments)
+        return Past(self.key, self.pushed_at, self.failed_at, read_protobuf(body), moments, self.deadline)
 
 
 def as_microseconds(seconds: float) -> int:

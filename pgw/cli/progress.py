@@ -67,6 +67,11 @@ class Progress:
             nrows=rows,
         )
 
+    @property
+    def done(self) -> int:
+        """How many groups are done."""
+        return self._done
+
     def add(self, steps: int) -> None:
         """Note that so many groups more are done."""
         self._done += steps

@@ -17,7 +17,7 @@ Exits with 0 after a clean stop, 2 for a bad flag or variable, 1 for anything el
 
     pgw serve --redis.url=redis://redis.example:6379/0
     pgw --web.listen-address=:9099 --storage.path=/var/lib/pgw
-    pgw inspect --help          the other commands: inspect, check, export, import
+    pgw inspect --help          the other commands: inspect, check, export, import, delete
 """
 SYNTAX = Syntax("serve", "", "settings only", 0, 0, ABOUT)
 

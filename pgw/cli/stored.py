@@ -69,7 +69,7 @@ def _unlogged() -> Iterator[None]:
 def restorer(store: Store, settings: Settings) -> Restorer:
     """What writes groups back into a store, by the rules of its gateway."""
     mirror = Mirror(store, View(write_head), OwnFamilies(version=__version__, number=format_float))
-    return Restorer(store, mirror, own=OWN_TYPES, checked=settings.check_consistency)
+    return Restorer(store, mirror, own=OWN_TYPES, checked=settings.check_consistency, limits=settings.push_limits)
 
 
 async def chosen_names(store: Store, choice: Choice) -> list[str]:

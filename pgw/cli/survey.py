@@ -36,8 +36,9 @@ RANKINGS = (
     Ranking("LARGEST GROUPS", "largest_groups", lambda group: group.weight),
     Ranking("OLDEST PUSHES", "oldest_pushes", lambda group: -group.pushed_at if group.pushed_at else None),
     Ranking("FAILED PUSHES", "failed_pushes", lambda group: None if group.last_push_successful else group.failed_at),
+    Ranking("EARLIEST DEADLINES", "earliest_deadlines", lambda group: -group.deadline if group.deadline else None),
 )
-"""A row for each table of groups. (Deadlines, once groups have any, are one more.)"""
+"""A row for each table of groups."""
 
 
 class FamilyTotal:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from pgw.errors import SettingError
+from pgw.gateway.lifetime import read_lifetime
 from pgw.model.grouping import GroupingKey
 from pgw.model.selector import NAME_LABEL, Selector
 
@@ -114,6 +115,14 @@ class Words(NamedTuple):
     def value(self, flag: Flag, default: str) -> str:
         """What stands behind a flag; the last one counts."""
         return [default, *self.values[flag.name]][-1]
+
+    def duration(self, flag: Flag) -> float | None:
+        """The seconds of a duration behind a flag; None if it was not given."""
+        text = self.value(flag, "")
+        try:
+            return read_lifetime(text) if self.has(flag) else None
+        except ValueError:
+            raise SettingError(flag.name, text, "a duration, such as 24h or 1h30m") from None
 
     def choice(self) -> Choice:
         """The groups that one of the selectors of `--match` selects by their grouping labels; without any, all."""

@@ -18,6 +18,7 @@ from pgw.formats.native import is_float, is_native, populated_buckets
 from pgw.formats.numbers import signed
 from pgw.model.family import Type
 from pgw.model.group import Group
+from pgw.model.grouping import Labels
 
 Json = str | bool | int | Sequence["Json"] | Mapping[str, "Json"]
 
@@ -35,11 +36,22 @@ def group_json(group: Group, zone: tzinfo | None = None) -> bytes:
     shown: dict[str, Json] = {
         "labels": dict(group.key.labels),
         "last_push_successful": group.last_push_successful,
+        **({"expires_at": rfc3339(group.deadline, zone)} if group.deadline else {}),
     }
     for fragment in group.fragments:  # a family called `labels` takes the place of the labels
         moment = fragment.pushed_at or group.pushed_at or group.failed_at
         shown[fragment.name] = _family(to_message(fragment), rfc3339(moment, zone))
     return _encode(dict(sorted(shown.items())))
+
+
+def labels_json(labels: Labels) -> bytes:
+    """Write the labels of one group, as they stand in `group_json`."""
+    return _encode({"labels": dict(labels)})
+
+
+def string_json(text: str) -> bytes:
+    """Write a string."""
+    return _encode(text)
 
 
 def status_json(build_information: Mapping[str, str], flags: Mapping[str, str], start_time: str) -> bytes:

@@ -5,14 +5,17 @@ Out: the message of its family, labels and all. The protobuf scrape, the JSON AP
 Never: shows a label that the lines do not show, so grouping labels override those of the body here too.
 """
 
-from itertools import repeat
+from collections.abc import Iterable
+from itertools import islice, repeat
 
 from pgw.formats import metrics_pb2 as pb
 from pgw.formats.details import carried
 from pgw.formats.text_reader import TextReader
 from pgw.formats.text_writer import write_head
+from pgw.model.consistency import SUFFIXES
 from pgw.model.family import Metric
-from pgw.model.group import Fragment
+from pgw.model.group import MILLISECOND, Fragment
+from pgw.model.series import notation
 
 SERIES_REMEMBERED = 1_000
 """Series that a reader remembers, about a megabyte of them; it reads each line only once."""
@@ -33,6 +36,24 @@ def to_message(fragment: Fragment) -> pb.MetricFamily:
         else:
             added.MergeFrom(carried(fragment.type, metric))
     return message
+
+
+def stamp(message: pb.MetricFamily, fragments: Iterable[Fragment]) -> None:
+    """Give each metric of a message, which is made of these fragments, the time of its push; 0: none."""
+    metrics = iter(message.metric)
+    for fragment in fragments:
+        for metric in islice(metrics, _count(fragment)):
+            if fragment.pushed_at:
+                metric.timestamp_ms = fragment.pushed_at // MILLISECOND
+
+
+def _count(fragment: Fragment) -> int:
+    """How many metrics the lines of a fragment are, without reading them."""
+    if fragment.type not in SUFFIXES:
+        return fragment.text.count(b"\n")
+    # Each histogram and each summary has one line for its count; a line end within a label value is escaped.
+    line = notation(f"{fragment.name}_count", "%").removesuffix("%}").encode()
+    return fragment.text.startswith(line) + fragment.text.count(b"\n" + line)
 
 
 def _metrics(fragment: Fragment) -> list[Metric]:

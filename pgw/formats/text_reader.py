@@ -79,20 +79,42 @@ class _Memory:
         self.comments: Recent[str, Comment] = Recent(series_limit // SERIES_PER_LAYOUT)
 
 
+class _Lines:
+    """The lines of one body, and which of them is being read.
+
+    An object of its own, which knows nothing of the reading: a reading that is held by what it holds would be left to
+    the garbage collector, with all the samples that it has read.
+    """
+
+    __slots__ = ("left", "total")
+
+    def __init__(self, lines: list[str]) -> None:
+        self.total = len(lines)
+        self.left: Iterator[str] = iter(lines)
+
+    @property
+    def number(self) -> int:
+        """The number of the line that is being read, counted from what is left: no ordinary line pays for it."""
+        return self.total - length_hint(self.left)
+
+    def fault(self, reason: str) -> ParseError:
+        """Make an error of it."""
+        return ParseError(self.number, reason)
+
+
 class _Reading:
     """The reading of one body."""
 
-    __slots__ = ("_dialect", "_drafts", "_finished", "_left", "_memory", "_timestamp_at", "_total", "_utf8")
+    __slots__ = ("_dialect", "_drafts", "_finished", "_lines", "_memory", "_timestamp_at", "_utf8")
 
     def __init__(self, memory: _Memory, dialect: Dialect, text: str) -> None:
         lines = text.split("\n")
         self._finished = not lines[-1]
-        self._total = len(lines)
-        self._left: Iterator[str] = iter(lines)
+        self._lines = _Lines(lines)
         self._utf8 = is_utf8(text)
         self._memory = memory
         self._dialect = dialect
-        self._drafts = Drafts(memory.splits, self._fault)
+        self._drafts = Drafts(memory.splits, self._lines.fault)
         self._timestamp_at: str | None = None
 
     def exposition(self) -> Exposition:
@@ -107,7 +129,7 @@ class _Reading:
         known = heads.young.get
         add: Callable[[Sample], None] = list[Sample]().append  # until the first name is known
         name: str | None = None
-        for line in self._left:
+        for line in self._lines.left:
             head, _, text = line.rpartition(" ")
             series = known(head)
             if series is None:
@@ -133,7 +155,8 @@ class _Reading:
         values = pieces[1::2]
         if layout is None or len(values) != len(layout.label_names):
             return None
-        series = Series(layout.name, zip(layout.label_names, values, strict=True))
+        # As many as names, so not strict, which takes as long as all the rest of making a series.
+        series = Series(layout.name, zip(layout.label_names, values))  # noqa: B905
         if len(head) <= LONGEST_REMEMBERED:
             self._memory.heads.put(head, series)
         return series
@@ -166,8 +189,8 @@ class _Reading:
 
     def _read_exactly(self, text: str) -> None:
         """Read any line, to the letter."""
-        number = self._number
-        line = Line(text, number, self._dialect, finished=self._finished or number < self._total)
+        number = self._lines.number
+        line = Line(text, number, self._dialect, finished=self._finished or number < self._lines.total)
         first = line.begin()
         if first == "#":
             self._read_comment(line)
@@ -193,19 +216,21 @@ class _Reading:
         if sample.head is not None and len(sample.head) <= LONGEST_REMEMBERED:
             self._memory.heads.put(sample.head, series)
         if sample.timestamp and self._timestamp_at is None:
-            self._timestamp_at = f"line {self._number}"
+            self._timestamp_at = f"line {self._lines.number}"
         self._drafts.opened(sample.name)((series, sample.value))
 
     def _draft_without_help(self, name: str) -> Draft:
         draft = self._drafts.place(name).draft
         if draft.help is not None:
-            raise self._fault(f"second HELP line for metric name {quoted(draft.name)}")
+            raise self._lines.fault(f"second HELP line for metric name {quoted(draft.name)}")
         return draft
 
     def _draft_without_type(self, name: str) -> Draft:
         draft = self._drafts.place(name).draft
         if draft.type is not None:
-            raise self._fault(f"second TYPE line for metric name {quoted(draft.name)}, or TYPE reported after samples")
+            raise self._lines.fault(
+                f"second TYPE line for metric name {quoted(draft.name)}, or TYPE reported after samples"
+            )
         return draft
 
     def _type(self, word: str) -> Type:
@@ -215,13 +240,5 @@ class _Reading:
         """
         kind = _TYPES.get(word.upper()) if word.isascii() else None
         if kind is None:
-            raise self._fault(f"unknown metric type {quoted(word)}")
+            raise self._lines.fault(f"unknown metric type {quoted(word)}")
         return kind
-
-    @property
-    def _number(self) -> int:
-        """The number of the line that is being read, counted from what is left: no ordinary line pays for it."""
-        return self._total - length_hint(self._left)
-
-    def _fault(self, reason: str) -> ParseError:
-        return ParseError(self._number, reason)

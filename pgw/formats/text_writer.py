@@ -11,6 +11,7 @@ filled in once. Numbers are canonical text already, and hold no `%`.
 
 from collections.abc import Iterator
 
+from pgw.model.consistency import SUFFIXES
 from pgw.model.family import Family, Histogram, Metric, Summary, Type
 from pgw.model.grouping import GroupingKey
 from pgw.model.names import escape_help, escape_value, is_metric_name
@@ -22,7 +23,11 @@ INFINITY = "+Inf"
 
 def write_samples(family: Family, key: GroupingKey) -> str:
     """Write the sample lines of `family` in the group of `key`; every line ends in a newline."""
-    lines = [line for metric in family.metrics for line in _lines(family.name, metric, key)]
+    if family.type in SUFFIXES:
+        lines = [line for metric in family.metrics for line in _lines(family.name, metric, key)]
+    else:
+        before, after = _around(family.name)
+        lines = [f"{before}{metric[0].template(key)}{after}{metric[1]}\n" for metric in family.metrics]
     return "".join(lines) % (key.values * len(lines))
 
 
@@ -39,26 +44,35 @@ def _lines(name: str, metric: Metric, key: GroupingKey) -> Iterator[str]:
         return _histogram_lines(name, metric, labels)
     if isinstance(metric, Summary):
         return _summary_lines(name, metric, labels)
-    return iter((_line(name, labels, metric[1]),))
+    raise TypeError(f"{metric!r} is neither a histogram nor a summary")
 
 
 def _histogram_lines(name: str, metric: Histogram, labels: str) -> Iterator[str]:
     buckets = metric.buckets
     if all(bound != INFINITY for bound, _ in buckets):
         buckets = (*buckets, (INFINITY, metric.observations))
+    before, after = _around(f"{name}_bucket")
     for bound, count in buckets:
-        yield _line(f"{name}_bucket", f'{labels},le="{bound}"', count)
+        yield f'{before}{labels},le="{bound}"{after}{count}\n'
     yield _line(f"{name}_sum", labels, metric.sum)
     yield _line(f"{name}_count", labels, metric.observations)
 
 
 def _summary_lines(name: str, metric: Summary, labels: str) -> Iterator[str]:
+    before, after = _around(name)
     for quantile, value in metric.quantiles:
-        yield _line(name, f'{labels},quantile="{quantile}"', value)
+        yield f'{before}{labels},quantile="{quantile}"{after}{value}\n'
     yield _line(f"{name}_sum", labels, metric.sum)
     yield _line(f"{name}_count", labels, metric.observations)
 
 
 def _line(name: str, labels: str, value: str) -> str:
-    # A name that is not legacy may hold a % itself, and the line becomes a template.
-    return f"{notation(name.replace('%', '%%'), labels)} {value}\n"
+    before, after = _around(name)
+    return f"{before}{labels}{after}{value}\n"
+
+
+def _around(name: str) -> tuple[str, str]:
+    """What stands before the labels of a line and between them and the value; a line always has the label `job`."""
+    # A name that is not legacy may hold a % itself, and the line becomes a template. None holds a line end as it is.
+    before, _, after = notation(name.replace("%", "%%"), "\n").partition("\n")
+    return before, f"{after} "

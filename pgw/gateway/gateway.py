@@ -5,17 +5,18 @@ Out: nothing, or the reason why not; pages.
 Never: knows about HTTP, or how groups are stored.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from itertools import islice
 
 from pgw.errors import InconsistentPush, StoreConflict, StoreUnavailable
 from pgw.formats.escaping import Scheme
-from pgw.formats.text_writer import write_samples
+from pgw.gateway.lifetime import FOR_EVER, Lifetimes
+from pgw.gateway.limits import UNLIMITED, PushLimits
 from pgw.gateway.mirror import SLICE_GROUPS, Mirror, Snapshot
-from pgw.gateway.push_times import with_push_times
+from pgw.gateway.removal import Removal, Step, remove_groups
 from pgw.gateway.rules import Rules
 from pgw.model.family import Exposition, Family, Type
-from pgw.model.group import Fragment, Group
+from pgw.model.group import Group
 from pgw.model.grouping import GroupingKey
 from pgw.model.overlap import marks, rivals
 from pgw.model.signature import signature
@@ -32,7 +33,16 @@ Commit = Callable[[Write], Awaitable[Mapping[str, str]]]
 class Gateway:
     """The gateway of one worker."""
 
-    def __init__(self, store: Store, mirror: Mirror, *, own: Mapping[str, Type], checked: bool) -> None:
+    def __init__(  # noqa: PLR0913  all that is configured about it
+        self,
+        store: Store,
+        mirror: Mirror,
+        *,
+        own: Mapping[str, Type],
+        checked: bool,
+        lifetimes: Lifetimes = FOR_EVER,
+        limits: PushLimits = UNLIMITED,
+    ) -> None:
         """Make a gateway.
 
         Args:
@@ -40,28 +50,36 @@ class Gateway:
             mirror: what scrapes are made of.
             own: the types of the gateway's own families.
             checked: whether pushes are checked for consistency with what is stored.
+            lifetimes: how long groups live.
+            limits: how large a push may be.
         """
         self._store = store
         self._mirror = mirror
-        self._rules = Rules(own, checked)
+        self._rules = Rules(own, checked, limits)
+        self._lifetimes = lifetimes
 
     @property
     def checks(self) -> bool:
         """Whether pushes are checked for consistency with what is stored."""
         return self._rules.checked
 
-    async def push(self, key: GroupingKey, pushed: Exposition) -> None:
+    async def push(self, key: GroupingKey, pushed: Exposition, asked: float | None = None) -> None:
         """POST: put the families into the group beside those it has.
 
+        Args:
+            key: the group.
+            pushed: what came.
+            asked: how many seconds the group is to live, if the request says so; 0: for ever.
+
         Raises:
-            PushError: refused; if it was inconsistent, the time is noted as the group's failure time.
+            PushError, OverLimit: refused; if it was inconsistent, the time is noted as the group's failure time.
             StoreError: not stored, or nobody knows.
         """
-        await self._apply(self._store.push, key, pushed)
+        await self._apply(self._store.push, key, pushed, asked)
 
-    async def replace(self, key: GroupingKey, pushed: Exposition) -> None:
-        """PUT: let the group hold these families and no others; raises as `push`."""
-        await self._apply(self._store.replace, key, pushed)
+    async def replace(self, key: GroupingKey, pushed: Exposition, asked: float | None = None) -> None:
+        """PUT: let the group hold these families and no others; otherwise as `push`."""
+        await self._apply(self._store.replace, key, pushed, asked)
 
     async def delete(self, key: GroupingKey) -> None:
         """DELETE: remove the group, if there is one."""
@@ -72,9 +90,18 @@ class Gateway:
         """Remove all groups, in one step."""
         await self._store.wipe()
 
+    async def delete_groups(self, removal: Removal) -> AsyncIterator[Step]:
+        """Remove the groups that are selected, of those that there are when this is called, slice by slice."""
+        async for step in remove_groups(self._store, await self._mirror.names(), removal):
+            yield step
+
     async def scrape(self, *, compressed: bool, scheme: Scheme) -> Page:
         """GET: all groups, with every push that was answered before, in the text format; see Mirror.page."""
         return await self._mirror.page(compressed=compressed, scheme=scheme)
+
+    async def stamped(self, *, scheme: Scheme) -> Iterator[bytes]:
+        """GET, with the time of its push on each sample, in the text format; see Mirror.stamped."""
+        return await self._mirror.stamped(scheme)
 
     async def families(self) -> list[Snapshot]:
         """GET, for formats other than text: all families, each as the fragments of its groups."""
@@ -84,8 +111,7 @@ class Gateway:
         """All groups, sorted by name, a slice at a time; the push times are among their fragments."""
         names = await self._mirror.names()
         while part := list(islice(names, SLICE_GROUPS)):
-            found = await self._store.groups(part)
-            yield [with_push_times(group) for group in found if group is not None]
+            yield self._mirror.shown(await self._store.groups(part))
 
     async def ready(self) -> None:
         """Return if pushes and scrapes can be served.
@@ -97,34 +123,27 @@ class Gateway:
         if not self._mirror.loaded:
             raise StoreUnavailable("the view is being loaded")
 
-    async def _apply(self, commit: Commit, key: GroupingKey, pushed: Exposition) -> None:
+    async def _apply(self, commit: Commit, key: GroupingKey, pushed: Exposition, asked: float | None) -> None:
         pushed = self._rules.bounded(key, pushed)
+        lifetime = self._lifetimes.of(key, asked)
         if not self.checks and pushed.timestamp_at is not None:
-            await self._store.fail(key)  # as the original: accepted, and nothing but the failure is to be seen
+            # As the original: accepted, and nothing but the failure is to be seen.
+            await self._store.fail(key, lifetime)
             return
         try:
             families = self._rules.consistent(key, pushed)
         except InconsistentPush:
-            await self._store.fail(key)
+            await self._store.fail(key, lifetime)
             raise
-        write = self._write(families, key)
+        write = self._write(families, key)._replace(lifetime=lifetime)
         shapes = await commit(write)
         if shapes:
             await self._commit_compared(commit, write, families, shapes)
 
     def _write(self, families: list[Family], key: GroupingKey) -> Write:
-        fragments = [
-            Fragment(
-                each.name,
-                each.type,
-                each.help,
-                write_samples(each, key).encode(),
-                unchecked=not self.checks,
-                details=each.details,
-            )
-            for each in families
-        ]
-        return Write(key, fragments, signature(families, key, checked=self.checks), self.checks)
+        fragments = self._rules.fragments(key, families)
+        sizes = [fragment.text.count(b"\n") for fragment in fragments]
+        return Write(key, fragments, signature(families, key, checked=self.checks, sizes=sizes), self.checks)
 
     async def _commit_compared(
         self, commit: Commit, write: Write, families: list[Family], shapes: Mapping[str, str]
@@ -134,7 +153,7 @@ class Gateway:
             try:
                 witnesses = await self._compare(families, write.key, shapes)
             except InconsistentPush:
-                await self._store.fail(write.key)
+                await self._store.fail(write.key, write.lifetime)
                 raise
             shapes = await commit(write._replace(guard=Guard(shapes, witnesses)))
             if not shapes:

@@ -5,7 +5,7 @@ Out: pages that show every push answered before they were asked for, on whicheve
 Never: blocks the event loop for long: groups are taken in slices, and compressed in a thread.
 Follows: section 7 of the design.
 
-One scrape at a time works on the view; those that wait share the work of the next one.
+One scrape at a time works on the view; those that wait share the work of the next one, or its failure.
 """
 
 import asyncio
@@ -14,12 +14,15 @@ import heapq
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+from pgw.errors import StoreError, StoreUnavailable
 from pgw.formats.escaping import Escaper, Scheme
-from pgw.gateway.push_times import with_push_times
-from pgw.model.group import Fragment
+from pgw.gateway.deadlines import Deadlines
+from pgw.gateway.push_times import NAMES as PUSH_TIMES
+from pgw.gateway.push_times import as_shown
+from pgw.model.group import MICROSECONDS, Fragment, Group
 from pgw.store.base import Changes, Feed, Store
 from pgw.view.deflate import Segment, deflate
-from pgw.view.page import Page, gzip_page, plain_page
+from pgw.view.page import Page, chunked, gzip_page, plain_page
 from pgw.view.pieces import Piece
 from pgw.view.view import View
 
@@ -42,19 +45,21 @@ Own = Callable[[Mapping[str, float], int], Sequence[Fragment]]
 class Snapshot:
     """The fragments of one family as they were at one moment, made when they are asked for.
 
-    What it holds are two tuples of bytes that the view holds too: a fragment for each of 100,000 groups, and that for
-    every family, would take 150 MB, and the garbage collector would walk through them.
+    What it holds are tuples of bytes and numbers that the view holds too: a fragment for each of 100,000 groups, and
+    that for every family, would take 150 MB, and the garbage collector would walk through them.
     """
 
     def __init__(self, fragments: Iterable[Fragment]) -> None:
-        """Take the fragments of one family, at least one; they differ in their texts and details only."""
+        """Take the fragments of one family, at least one; they differ in texts, times and details only."""
         self._any, *_ = fragments = list(fragments)
         self._texts = tuple(fragment.text for fragment in fragments)
+        self._times = tuple(fragment.pushed_at for fragment in fragments)
         self._details = tuple(fragment.details for fragment in fragments)
 
     def __getitem__(self, number: int) -> Fragment:
         """Make one of the fragments."""
-        return self._any._replace(text=self._texts[number], details=self._details[number])
+        text, pushed_at, details = self._texts[number], self._times[number], self._details[number]
+        return self._any._replace(text=text, pushed_at=pushed_at, details=details)
 
     def __iter__(self) -> Iterator[Fragment]:
         """Make all of them, one by one."""
@@ -64,17 +69,22 @@ class Snapshot:
 class Mirror:
     """The view of one worker and how far it has read."""
 
-    def __init__(self, store: Store, view: View, own: Own) -> None:
+    def __init__(self, store: Store, view: View, own: Own, *, linger: int = 0) -> None:
+        """Make an empty mirror; `linger` is how many microseconds a group stays after its families have expired."""
         self._store = store
         self._view = view
         self._own = own
+        self._linger = linger
         self._feed = Feed()
+        self._deadlines = Deadlines()
         self._turn = asyncio.Lock()
         self._begun = 0
         """How many reads have begun. Not a time: uvloop's clock stands still for a millisecond, in which a push may
         be answered."""
         self._done = 0
         """Which of them the view is from; 0: none."""
+        self._failed = (0, "")
+        """Which of them was the last that failed, and why."""
         self._frozen = 0
         """How many groups the view had when the garbage collector was last told to leave it alone."""
         self._gzip: tuple[int, Page] | None = None
@@ -82,7 +92,7 @@ class Mirror:
         self.sums: Mapping[str, float] = {}
         """The counters of all workers, as they were last read."""
         self.now = 0
-        """Unix time in seconds when they were, by the clock of Redis."""
+        """When they were, by the clock of Redis: microseconds since 1970."""
 
     @property
     def loaded(self) -> bool:
@@ -128,11 +138,31 @@ class Mirror:
         return heapq.merge(*runs)
 
     async def families(self) -> list[Snapshot]:
-        """Take all families as they were stored when this was called, each as the fragments of its groups."""
+        """Take all families as they were stored when this was called, each as the fragments of its groups.
+
+        Those that were pushed say when; what the gateway says of itself and of its groups is true now, and has no time.
+        """
         begun = self._begin()
         async with self._turn:
             await self._read(begun)
-            return await asyncio.to_thread(lambda: list(map(Snapshot, self._view.shown())))
+            return await asyncio.to_thread(lambda: list(map(_snapshot, self._view.shown())))
+
+    async def stamped(self, scheme: Scheme) -> Iterator[bytes]:
+        """Take the page as it was stored when this was called, in text whose lines end in the time of their push.
+
+        Returns:
+            Its parts, each of which is work of a millisecond or so once it is asked for.
+        """
+        begun = self._begin()
+        async with self._turn:
+            await self._read(begun)
+            texts = await asyncio.to_thread(self._view.stamped, PUSH_TIMES)
+        return chunked(map(Escaper(scheme).escape, texts))
+
+    def shown(self, groups: Iterable[Group | None]) -> list[Group]:
+        """The groups as a page would show them, without those that it would not."""
+        found = (as_shown(group, self.now, self._linger) for group in groups if group is not None)
+        return [group for group in found if group is not None]
 
     async def refresh(self) -> None:
         """Take in what has changed, so that the next page finds little to do."""
@@ -146,17 +176,30 @@ class Mirror:
         return self._begun
 
     async def _read(self, begun: int) -> None:
-        """Take in what has changed, unless a read after those that had `begun` when it was asked for has done so."""
+        """Take in what has changed, unless a read after those that had `begun` when it was asked for has done so.
+
+        If such a read has failed, so does this: each would wait for Redis for as long again, one after the other.
+        """
         if self._done > begun:
             return
+        number, reason = self._failed
+        if number > begun:
+            raise StoreUnavailable(reason)
         self._begun += 1
-        number = self._begun
+        try:
+            await self._take_changes(self._begun)
+        except StoreError as error:
+            self._failed = self._begun, str(error)
+            raise
+
+    async def _take_changes(self, number: int) -> None:
         changes = await self._store.changes(self._feed)
-        self._drop(changes)
-        for start in range(0, len(changes.changed), SLICE_GROUPS):
-            await self._take(changes.changed[start : start + SLICE_GROUPS])
         self.sums, self.now = changes.telemetry, changes.now
-        self._view.show_own(self._own(self.sums, self.now))
+        await self._drop(changes)
+        names = list(dict.fromkeys([*changes.changed, *self._deadlines.due(self.now)]))
+        for start in range(0, len(names), SLICE_GROUPS):
+            await self._take(names[start : start + SLICE_GROUPS])
+        self._view.show_own(self._own(self.sums, self.now // MICROSECONDS))
         self._view.settle()
         self._freeze()
         self._feed = changes.feed
@@ -173,19 +216,28 @@ class Mirror:
             gc.freeze()
             self._frozen = groups
 
-    def _drop(self, changes: Changes) -> None:
+    async def _drop(self, changes: Changes) -> None:
         gone: Iterable[str] = changes.deleted
         if changes.everything:
             gone = self._view.names() - set(changes.changed)
-        for name in gone:
-            self._view.drop(name)
+        for number, name in enumerate(gone, 1):
+            self._show(name, None)
+            if number % SLICE_GROUPS == 0:  # somebody may have deleted a hundred thousand
+                await asyncio.sleep(0)
 
     async def _take(self, names: Sequence[str]) -> None:
         for name, group in zip(names, await self._store.groups(names), strict=True):
-            if group is None:
-                self._view.drop(name)
-            else:
-                self._view.put(name, group.pushed_at, with_push_times(group).fragments)
+            self._show(name, group)
+
+    def _show(self, name: str, group: Group | None) -> None:
+        """Show a group as it is now; nobody need have removed yet what has expired."""
+        shown = group and as_shown(group, self.now, self._linger)
+        if group is None or shown is None:
+            self._view.drop(name)
+            self._deadlines.set(name, 0)
+            return
+        self._view.put(name, shown.pushed_at, shown.fragments)
+        self._deadlines.set(name, group.deadline + self._linger if group.is_expired(self.now) else group.deadline)
 
     async def _compressed(self, scheme: Scheme) -> Page:
         pieces = self._view.pieces
@@ -217,6 +269,12 @@ class Mirror:
         if scheme is DEFAULT_SCHEME:
             piece.is_legacy = escaped is text
         return escaped
+
+
+def _snapshot(fragments: list[Fragment]) -> Snapshot:
+    if fragments[0].name in PUSH_TIMES:
+        fragments = [fragment._replace(pushed_at=0) for fragment in fragments]
+    return Snapshot(fragments)
 
 
 def _deflate_all(texts: Iterable[bytes]) -> list[Segment]:

@@ -11,6 +11,7 @@ import logging
 
 from pgw.errors import StoreError
 from pgw.gateway.mirror import Mirror
+from pgw.model.group import MICROSECONDS
 from pgw.store.base import Store
 from pgw.telemetry.process import Condition, ProcessMetrics
 from pgw.telemetry.shared import Tally, expired
@@ -19,6 +20,8 @@ log = logging.getLogger(__name__)
 
 BEAT = 1.0
 """Seconds: what a killed worker may lose of its counts, and how far the page of another may be behind them."""
+SWEEPS = 20
+"""Calls in a beat that remove a few groups each: some 40 ms of Redis in a second if very many expire at once."""
 REFRESH_SECONDS = 5.0
 """How often a view is brought up to date between scrapes, so that a scrape finds little to catch up."""
 IDLE_SECONDS = 300.0
@@ -66,6 +69,7 @@ class Pulse:
         """Do the work of one second."""
         await self._follow()
         await self._hand_over()
+        await self._sweep()
         if self._refresh_is_due():
             await self._refresh()
         self._metrics.note(self._condition())
@@ -79,7 +83,7 @@ class Pulse:
 
     async def _hand_over(self) -> None:
         counts = self._tally.take()
-        dropped = expired(self._mirror.sums, self._mirror.now)
+        dropped = expired(self._mirror.sums, self._mirror.now // MICROSECONDS)
         if not counts and not dropped:
             return
         try:
@@ -93,6 +97,15 @@ class Pulse:
             await self._store.follow()
         except StoreError as error:
             log.debug("nobody says whether Redis is still the primary: %s", error)
+
+    async def _sweep(self) -> None:
+        """Remove some of what has expired. Nobody is shown it any more, so it may take its time."""
+        try:
+            for _ in range(SWEEPS):
+                if not await self._store.expire():
+                    break
+        except StoreError as error:
+            log.debug("what has expired is removed later: %s", error)
 
     async def _refresh(self) -> None:
         now = asyncio.get_running_loop().time

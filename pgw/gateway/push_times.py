@@ -1,10 +1,12 @@
-"""The two families that every group has of itself: when a push to it last succeeded, and when one last failed.
+"""The families that a group has of itself: when a push to it last succeeded, when one last failed, and, if what was
+pushed has expired, when.
 
 In: a stored group.
-Out: its fragments of `push_time_seconds` and `push_failure_time_seconds`.
+Out: its fragments of `push_time_seconds`, `push_failure_time_seconds` and `push_expired_time_seconds`.
 Never: takes them from a push.
 
-NOTE(pushgateway): the original stores a pushed `push_failure_time_seconds` of an existing group, with whatever type.
+NOTE(pushgateway): the original stores a pushed `push_failure_time_seconds` of an existing group, with whatever type,
+and knows no `push_expired_time_seconds`.
 """
 
 from collections.abc import Iterator
@@ -17,23 +19,37 @@ from pgw.model.series import Series
 
 PUSH_TIME = "push_time_seconds"
 FAILURE_TIME = "push_failure_time_seconds"
-NAMES = frozenset({PUSH_TIME, FAILURE_TIME})
+EXPIRED_TIME = "push_expired_time_seconds"
+NAMES = frozenset({PUSH_TIME, FAILURE_TIME, EXPIRED_TIME})
 
 _HELP = "Last Unix time when changing this group in the Pushgateway {}."
 _FAMILIES = (
     (PUSH_TIME, _HELP.format("succeeded"), Series(PUSH_TIME, ())),
     (FAILURE_TIME, _HELP.format("failed"), Series(FAILURE_TIME, ())),
 )
+_EXPIRED = (EXPIRED_TIME, "Unix time when what was pushed to this group expired.", Series(EXPIRED_TIME, ()))
 
 
-def push_times(group: Group) -> Iterator[Fragment]:
-    """Write the two; 0 stands for never."""
-    for (name, text_help, series), moment in zip(_FAMILIES, (group.pushed_at, group.failed_at), strict=True):
+def push_times(group: Group, *, expired: bool = False) -> Iterator[Fragment]:
+    """Write the two; 0 stands for never. The third is there only where something has expired."""
+    rows = list(zip(_FAMILIES, (group.pushed_at, group.failed_at), strict=True))
+    if expired:
+        rows.append((_EXPIRED, group.deadline))
+    for (name, text_help, series), moment in rows:
         sample = (series, format_float(moment / MICROSECONDS))
         text = write_samples(Family(name, Type.GAUGE, text_help, [sample]), group.key)
         yield Fragment(name, Type.GAUGE, text_help, text.encode(), pushed_at=moment)
 
 
-def with_push_times(group: Group) -> Group:
-    """The group as pages and the API show it: its push times among its fragments."""
-    return group._replace(fragments=(*group.fragments, *push_times(group)))
+def as_shown(group: Group, now: int, linger: int) -> Group | None:
+    """The group as pages and the API show it at a moment: without what has expired, and with its push times.
+
+    Args:
+        group: as it is stored.
+        now: microseconds since 1970 by the clock of Redis.
+        linger: microseconds that it stays without its families; then it is None.
+    """
+    shown = group.at(now, linger)
+    if shown is None:
+        return None
+    return shown._replace(fragments=(*shown.fragments, *push_times(group, expired=group.is_expired(now))))

@@ -26,6 +26,8 @@ class Past(NamedTuple):
     pushed: Exposition
     moments: Mapping[str, int]
     """Family -> when the push that wrote it was applied."""
+    deadline: int = 0
+    """When the families expire, or did; 0: never. No setting of this gateway makes it another: it is no push."""
 
 
 class Restorer(Gateway):
@@ -39,7 +41,7 @@ class Restorer(Gateway):
             rehearsal: only look whether it could be done, beside what is stored now.
 
         Raises:
-            PushError: it would have been refused as a push.
+            PushError, OverLimit: it would have been refused as a push.
             StoreError: not stored, or nobody knows.
         """
         families = self._rules.consistent(past.key, self._rules.bounded(past.key, past.pushed))
@@ -47,7 +49,9 @@ class Restorer(Gateway):
         write = write._replace(fragments=[each._replace(pushed_at=past.moments[each.name]) for each in write.fragments])
 
         async def commit(write: Write) -> Mapping[str, str]:
-            return await self._store.restore(write, past.pushed_at, past.failed_at, rehearsal=rehearsal)
+            return await self._store.restore(
+                write, past.pushed_at, past.failed_at, deadline=past.deadline, rehearsal=rehearsal
+            )
 
         shapes = await commit(write)
         for _ in range(ATTEMPTS):

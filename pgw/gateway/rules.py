@@ -1,22 +1,20 @@
 """What a push must satisfy by itself, before anything stored is looked at; so must what is imported or checked.
 
 In: the key and the exposition of a push.
-Out: the families that would be stored, or the reason why not.
-Never: needs a store; what may stand beside other groups is decided there.
+Out: the fragments that would be stored, or the reason why not.
+Never: needs a store; what may stand beside other groups, and how much in all, is decided there.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from pgw.errors import TooManyFamilies
+from pgw.formats.text_writer import write_samples
+from pgw.gateway.limits import UNLIMITED, PushLimits
 from pgw.gateway.push_times import NAMES as PUSH_TIMES
 from pgw.model import consistency
 from pgw.model.family import Exposition, Family, Type
+from pgw.model.group import Fragment
 from pgw.model.grouping import GroupingKey
-
-MOST_FAMILIES = 10_000
-"""Families in one push. Redis takes some 27 µs for each that is new to a group and serves nobody else meanwhile: a
-quarter of a second for so many."""
 
 
 class Rules(NamedTuple):
@@ -26,16 +24,17 @@ class Rules(NamedTuple):
     """The types of the gateway's own families."""
     checked: bool
     """Whether pushes are checked for consistency."""
+    limits: PushLimits = UNLIMITED
 
     def bounded(self, key: GroupingKey, pushed: Exposition) -> Exposition:
         """Return the push without what belongs to the gateway.
 
         Raises:
-            PushError: its group could not be scraped, or it is too large.
+            PushError: its group could not be scraped.
+            PushTooLarge: it has too many families, or too long a label.
         """
         key.require_utf8()
-        if len(pushed.families) > MOST_FAMILIES:
-            raise TooManyFamilies(len(pushed.families), MOST_FAMILIES)
+        self.limits.check(pushed, key)
         return pushed._replace(families=[each for each in pushed.families if each.name not in PUSH_TIMES])
 
     def consistent(self, key: GroupingKey, bounded: Exposition) -> list[Family]:
@@ -49,3 +48,23 @@ class Rules(NamedTuple):
             return bounded.families
         consistency.check_readable(bounded, key)
         return [consistency.without_duplicates(family, key) for family in bounded.families]
+
+    def fragments(self, key: GroupingKey, families: Iterable[Family]) -> list[Fragment]:
+        """Write families that `consistent` has returned as they would be stored.
+
+        Raises:
+            PushTooLarge: they have too many series.
+        """
+        fragments = [
+            Fragment(
+                each.name,
+                each.type,
+                each.help,
+                write_samples(each, key).encode(),
+                unchecked=not self.checked,
+                details=each.details,
+            )
+            for each in families
+        ]
+        self.limits.check_series(fragments)
+        return fragments

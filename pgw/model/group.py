@@ -11,6 +11,8 @@ from pgw.model.family import Type
 from pgw.model.grouping import GroupingKey
 
 MICROSECONDS = 1_000_000
+MILLISECOND = 1_000
+"""In microseconds, the unit of push times."""
 
 
 class Fragment(NamedTuple):
@@ -38,6 +40,23 @@ class Group(NamedTuple):
     failed_at: int
     """The last failed push, likewise."""
     fragments: tuple[Fragment, ...]
+    deadline: int = 0
+    """When the fragments expire, likewise; 0: never."""
+
+    def is_expired(self, now: int) -> bool:
+        """Whether the deadline has come, at a moment by the clock of Redis."""
+        return 0 < self.deadline <= now
+
+    def at(self, now: int, linger: int) -> "Group | None":
+        """The group as it is at a moment, whether anybody has removed yet what has expired or not.
+
+        Args:
+            now: microseconds since 1970 by the clock of Redis.
+            linger: microseconds that a group stays without its families; then it is None.
+        """
+        if not self.is_expired(now):
+            return self
+        return None if self.deadline + linger <= now else self._replace(fragments=())
 
     @property
     def last_push_successful(self) -> bool:

@@ -16,9 +16,16 @@ SIZE = 16
 """Bytes: enough that nobody finds two sets of series with one signature."""
 
 
-def signature(families: Iterable[Family], key: GroupingKey, *, checked: bool) -> bytes:
-    """Name the series of `families` in the group; `checked` and unchecked pushes never share a name."""
-    lines = ["checked" if checked else "unchecked"]
+def signature(families: Iterable[Family], key: GroupingKey, *, checked: bool, sizes: Iterable[int] = ()) -> bytes:
+    """Name the series of `families` in the group; `checked` and unchecked pushes never share a name.
+
+    Args:
+        families: what is pushed.
+        key: the group.
+        checked: whether it was compared with what is stored.
+        sizes: how many sample lines each family has; histograms of the same series may have other buckets.
+    """
+    lines = ["checked" if checked else "unchecked", " ".join(map(str, sizes))]
     for family in families:
         lines.append(f"{family.type:d} {family.name}")
         lines += [metric[0].template(key) for metric in family.metrics]

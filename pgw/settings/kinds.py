@@ -17,7 +17,9 @@ from typing import Any, Generic, TypeVar, cast
 from urllib.parse import urlsplit
 
 from pgw.durations import read_duration, read_interval, show_duration
-from pgw.errors import SettingError
+from pgw.errors import SelectorError, SettingError
+from pgw.gateway.lifetime import EXPECTED, read_lifetime
+from pgw.settings.rules import read_rules, show_rules
 
 T = TypeVar("T")
 
@@ -94,6 +96,8 @@ class Row:
         """Read the text that was found at a place, which is the flag or the variable."""
         try:
             return self.kind.read(text)
+        except SelectorError as error:
+            raise SettingError(place, text, f"{self.kind.expected} ({error})") from None
         except (ValueError, KeyError):
             raise SettingError(place, self.shown(text), self.kind.expected) from None
 
@@ -259,6 +263,10 @@ PREFIX = Kind(
 )
 DURATION = Kind(read_duration, "DURATION", "a duration above zero such as 500ms, 1s or 1m30s", show=show_duration)
 INTERVAL = Kind(read_interval, "DURATION", "a duration such as 0s, 500ms, 5m or 1d", show=show_duration)
+LIFETIME = Kind(read_lifetime, "DURATION", EXPECTED, show=show_duration)
+LIFETIME_RULES = Kind(
+    read_rules, "SELECTOR=DURATION", 'a selector and a duration such as {job=~"ci-.*"}=2h', show=show_rules, many=True
+)
 NUMBER = Kind(read_number, "NUMBER", "a whole number")
 COUNT = Kind(read_count, "NUMBER", "a whole number of at least 1")
 DIRECTORY = Kind(read_path, "DIRECTORY", "a path")

@@ -17,6 +17,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from pgw.errors import SettingError
+from pgw.gateway.lifetime import Rule
+from pgw.gateway.limits import PushLimits
 from pgw.settings import kinds
 from pgw.settings.command_line import split
 from pgw.settings.kinds import Row, processors, setting, without_password
@@ -62,7 +64,7 @@ class Settings:
     )  # fmt: skip
     enable_admin_api: bool = setting(
         "--web.enable-admin-api", kinds.SWITCH, "false",
-        "Let clients remove all groups at once: PUT /api/v1/admin/wipe.",
+        "Let clients remove many groups at once: PUT /api/v1/admin/wipe, POST /api/v1/admin/delete_groups.",
     )  # fmt: skip
     redis_url: str | None = setting(
         "--redis.url", kinds.REDIS_URL, lambda: None,
@@ -128,6 +130,51 @@ class Settings:
         "--push.max-body-size", kinds.SIZE, "64MiB",
         "The largest body of a push, counted after decompression; larger ones are answered with 413.",
     )  # fmt: skip
+    # Redis takes some 27 µs for each family that is new to a group and serves nobody else meanwhile: a quarter of a
+    # second for so many.
+    max_families: int = setting(
+        "--push.max-families", kinds.NUMBER, "10000",
+        "The most metric families in one push; more are answered with 400. 0 for no limit, as for all that follow.",
+    )  # fmt: skip
+    max_series: int = setting(
+        "--push.max-series", kinds.NUMBER, "0",
+        "The most series (lines of samples, as they are scraped) in one push; more are answered with 400.",
+    )  # fmt: skip
+    max_label_value_length: int = setting(
+        "--push.max-label-value-length", kinds.NUMBER, "0",
+        "The most bytes in the value of a label, in a push or in its path; more are answered with 400.",
+    )  # fmt: skip
+    store_max_series: int = setting(
+        "--store.max-series", kinds.NUMBER, "0",
+        "The most series in all groups together; a push that adds to them beyond that is answered with 429.",
+    )  # fmt: skip
+    store_max_groups: int = setting(
+        "--store.max-groups", kinds.NUMBER, "0",
+        "The most groups; a push that would make another is answered with 429.",
+    )  # fmt: skip
+    store_max_groups_per_job: int = setting(
+        "--store.max-groups-per-job", kinds.NUMBER, "0",
+        "The most groups of one job; a push that would make another is answered with 429.",
+    )  # fmt: skip
+    ttl: float = setting(
+        "--push.ttl", kinds.LIFETIME, "0s",
+        "How long a group lives after its last successful push, if neither the push (X-Pushgateway-TTL: 90s, or "
+        "?ttl=90s) nor a rule says otherwise; 0 for ever.",
+    )  # fmt: skip
+    ttl_rules: tuple[Rule, ...] = setting(
+        "--push.ttl-rule", kinds.LIFETIME_RULES, "",
+        'How long the groups live that a selector selects: {job=~"ci-.*"}=2h. May be repeated; the first that fits '
+        "counts.",
+    )  # fmt: skip
+    ttl_max: float = setting(
+        "--push.ttl-max", kinds.LIFETIME, "0s",
+        "No group lives longer without a push; a push that asks for more is answered with 400. 0 for no bound.",
+    )  # fmt: skip
+    ttl_linger: float = setting(
+        "--push.ttl-linger", kinds.LIFETIME, "24h",
+        "How long a group whose metrics have expired still shows its push times, so that alerts on them keep working; "
+        "then the group is gone. The same for all replicas.",
+    )  # fmt: skip
     log_level: str = setting(
         "--log.level", kinds.one_of("debug", "info", "warn", "error"), "info", "The least severe messages to log.",
     )  # fmt: skip
@@ -139,6 +186,11 @@ class Settings:
     def redis_place(self) -> str | None:
         """The URL of Redis as it may be shown; None for the private one."""
         return None if self.redis_url is None else without_password(self.redis_url)
+
+    @property
+    def push_limits(self) -> PushLimits:
+        """How large one push may be; imports and `pgw check` have the same limits."""
+        return PushLimits(self.max_families, self.max_series, self.max_label_value_length)
 
     @property
     def prefix(self) -> str:

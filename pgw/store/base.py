@@ -33,6 +33,20 @@ class Write(NamedTuple):
     signature, it holds just these."""
     checked: bool
     guard: Guard = NO_GUARD
+    lifetime: int = 0
+    """Microseconds from this push on after which its families expire; 0: never."""
+
+
+class Limits(NamedTuple):
+    """How much may be stored; 0: no limit."""
+
+    series: int = 0
+    """Sample lines of all groups."""
+    groups: int = 0
+    groups_per_job: int = 0
+
+
+NO_LIMITS = Limits()
 
 
 class Feed(NamedTuple):
@@ -56,7 +70,7 @@ class Changes(NamedTuple):
     telemetry: Mapping[str, float]
     """The gateway's own counters, summed over all workers and replicas."""
     now: int
-    """Unix time in seconds, by the clock of Redis."""
+    """Microseconds since 1970, by the clock of Redis."""
 
 
 class Copy(NamedTuple):
@@ -97,6 +111,7 @@ class Store(Protocol):
         Raises:
             InconsistentPush: a type or a name clashes with other groups. The group's failure time is set.
             BadGroupingKey: the group cannot stand beside the one that its push times would collide with.
+            StoreFull: more would be stored than may be. The failure time of a group that there is is set.
         """
         ...
 
@@ -105,31 +120,59 @@ class Store(Protocol):
         ...
 
     async def restore(
-        self, write: Write, pushed_at: int, failed_at: int, *, rehearsal: bool = False
+        self, write: Write, pushed_at: int, failed_at: int, *, deadline: int = 0, rehearsal: bool = False
     ) -> Mapping[str, str]:
         """Let the group be as it was at some time: these families and no others, each with the time it has.
 
         Args:
-            write: the families.
+            write: the families; its lifetime does not count.
             pushed_at: the last successful push, in microseconds since 1970; 0: never.
             failed_at: the last failed push, likewise.
-            rehearsal: change nothing, only tell what would be.
+            deadline: when its families expire, likewise; if that is past, they have.
+            rehearsal: change nothing, only tell what would be. (What has expired may be removed, as at any time.)
 
         Returns:
             As `push`, and raises the same; but of what is refused nothing stays, no failure time either.
         """
         ...
 
-    async def fail(self, key: GroupingKey) -> None:
-        """Note that a push to the group failed; the group is made if it does not exist."""
+    async def fail(self, key: GroupingKey, lifetime: int = 0) -> None:
+        """Note that a push to the group failed; the group is made if it does not exist, to live so long."""
         ...
 
     async def delete(self, key: GroupingKey) -> bool:
         """Remove the group; tell whether there was one."""
         ...
 
+    async def remove(
+        self, groups: Sequence[GroupingKey], *, older_than: int | None = None, dry_run: bool = False
+    ) -> list[bool]:
+        """Remove groups, each in one step, and many of them in several: others are served between.
+
+        Args:
+            groups: any number.
+            older_than: only those that were last pushed to longer ago than these microseconds, by the clock of Redis
+                at the moment of removal; one that no push has succeeded for, counted from the last that failed.
+            dry_run: remove nothing.
+
+        Returns:
+            For each, whether it was removed, or would be. Where a connection was lost and the call repeated, groups
+            that the lost call has removed are among those that were not there.
+        """
+        ...
+
     async def wipe(self) -> int:
         """Remove all groups, in one step; tell how many there were."""
+        ...
+
+    async def expire(self) -> bool:
+        """Remove the families of a few groups whose deadline has come, and a few groups that have lingered without any.
+
+        Readers show nothing that has expired, removed or not.
+
+        Returns:
+            Whether there may be more to remove.
+        """
         ...
 
     async def changes(self, feed: Feed) -> Changes:

@@ -5,8 +5,8 @@ Out: bytes; or a Group.
 Never: leaves a value half-read: anything unexpected is a CorruptGroup.
 
 A family's field is a stream of two msgpack objects: the time of the push that wrote it (16 digits, microseconds
-since 1970, written by the script) and the array [type, flags, help or nil, sample lines], to which the details of
-the metrics are added where there are any. The header, in the
+since 1970, written by the script) and the array [type, flags, 8 digits that count the sample lines, help or nil,
+sample lines], to which the details of the metrics are added where there are any. The header, in the
 field "", is the array [push time, failure time, deadline, signature, {label: value}]. Times are text of one
 length, so that the scripts build and read the header by position and redis-cli shows it to a person.
 """
@@ -26,6 +26,8 @@ UNCHECKED = 1
 """Flag: pushed with the consistency check off."""
 TIME_DIGITS = 16
 """Microseconds since 1970 have so many until the year 2286."""
+MOST_LINES = 99_999_999
+"""As many as 8 digits can say; the lines of one family in one group would have gigabytes then."""
 
 _UTF8 = {"errors": "surrogateescape"}
 
@@ -33,7 +35,8 @@ _UTF8 = {"errors": "surrogateescape"}
 def encode_fragment(fragment: Fragment) -> bytes:
     """Encode all of a fragment but its name and its time."""
     flags = UNCHECKED if fragment.unchecked else 0
-    parts: list[object] = [int(fragment.type), flags, fragment.help, fragment.text]
+    lines = min(fragment.text.count(b"\n"), MOST_LINES)
+    parts: list[object] = [int(fragment.type), flags, b"%08d" % lines, fragment.help, fragment.text]
     if fragment.details:
         parts.append(fragment.details)
     return cast("bytes", msgpack.packb(parts))
@@ -44,7 +47,7 @@ def decode_fragment(name: str, value: bytes) -> Fragment:
     try:
         stream = msgpack.Unpacker(max_buffer_size=len(value))  # so that no length in it is believed beyond that
         stream.feed(value)
-        pushed_at, (kind, flags, text_help, text, *rest) = stream
+        pushed_at, (kind, flags, _lines, text_help, text, *rest) = stream
         details = tuple(rest[0]) if rest else ()
         _require((text, *details), bytes)
         _require(() if text_help is None else (text_help,), str)
@@ -64,10 +67,10 @@ def decode_group(name: str, fields: Sequence[bytes]) -> Group | None:
         return None
     values = dict(zip(fields[::2], fields[1::2], strict=True))
     try:
-        pushed_at, failed_at, _deadline, _signature, labels = msgpack.unpackb(values.pop(HEADER_FIELD))
+        pushed_at, failed_at, deadline, _signature, labels = msgpack.unpackb(values.pop(HEADER_FIELD))
         key = GroupingKey(tuple(sorted(labels.items())))
         _require((part for label in key.labels for part in label), str)
-        return Group(key, _moment(pushed_at), _moment(failed_at), _fragments(values))
+        return Group(key, _moment(pushed_at), _moment(failed_at), _fragments(values), _moment(deadline))
     except CorruptGroup as error:
         raise CorruptGroup(name, f"family {error.key}: {error.reason}") from error
     except (KeyError, ValueError, TypeError, AttributeError, msgpack.UnpackException) as error:

@@ -22,6 +22,10 @@ class Keys:
         """string: counts the changes."""
         self.epoch = f"{tag}:epoch"
         """string: a random name of this store; another one means another store under the same keys."""
+        self.deadlines = f"{tag}:deadlines"
+        """zset: group name -> when the next of it expires, its families or what is left: microseconds since 1970."""
+        self.totals = f"{tag}:totals"
+        """hash: `series` -> sample lines of all groups; `job/<job>` -> groups of that job."""
         self.telemetry = f"{tag}:telemetry"
         """hash: the gateway's own counters, summed over all workers and replicas."""
         self._group = f"{tag}:group:"
@@ -30,6 +34,11 @@ class Keys:
     def shared(self) -> tuple[str, ...]:
         """Every key but those of groups."""
         return tuple(key for field, key in vars(self).items() if field != "_group")
+
+    @property
+    def of_all_groups(self) -> tuple[str, ...]:
+        """What a script that changes groups touches beside them, in the order in which it expects them."""
+        return self.changes, self.tombstones, self.families, self.version, self.epoch, self.deadlines, self.totals
 
     def group(self, name: str) -> str:
         """hash: family -> what the group holds of it (codec.py); the field "" -> the header of the group."""

@@ -13,8 +13,9 @@ more on a new one: our calls may be repeated (but for the counters, see lua/coun
 import asyncio
 import contextlib
 import logging
+import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import hiredis
@@ -34,6 +35,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from pgw.errors import StoreRefused, StoreUnavailable
 from pgw.store.primary import Place, Primary
 from pgw.store.scripts import Script
+from pgw.store.watch import now
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +45,11 @@ Argument = str | bytes | int | float
 
 PRIMARY = b"master"
 """What ROLE says of a server that takes writes."""
+
+LAST_TURNS = 8
+"""Of the event loop, within which an answer that is there is read and handed on; microseconds if there is none."""
+END_OF_TIME = 9_999_999_999.0
+"""Seconds since 1970: the last whose microseconds are written with 16 digits."""
 
 _SCRIPT_PLACE = re.compile(
     r"^Error running script \(call to \w+\): @user_script:\s*\d+: (?:@user_script: \d+: )?"
@@ -56,11 +63,20 @@ class Call(NamedTuple):
 
     words: tuple[Argument, ...]
     script: Script | None = None
+    until: float = math.inf
+    """When a script that is bounded may begin at the latest, by watch.now."""
 
     @classmethod
     def of(cls, script: Script, keys: Sequence[str], arguments: Iterable[Argument] = ()) -> "Call":
         """Call a script by its digest."""
         return cls(("EVALSHA", script.sha, len(keys), *keys, *arguments), script)
+
+    def sent(self, ahead: float) -> tuple[Argument, ...]:
+        """The words as a server gets them whose clock is ahead of ours by so many seconds."""
+        if self.script is None or not self.script.is_bounded:
+            return self.words
+        until = min(self.until + ahead, END_OF_TIME)
+        return (*self.words, f"{round(until * 1_000_000):016d}")
 
 
 class Link:
@@ -78,6 +94,8 @@ class Link:
         """Why it cannot connect, as the log has it already."""
         self.source = ""
         """Which server this is: its run id and replication id. Set when it connects."""
+        self._ahead = 0.0
+        """By how many seconds the clock of that server is ahead of watch.now."""
 
     async def call(self, *calls: Call) -> list[Reply]:
         """Send calls in one go and return their replies.
@@ -87,7 +105,7 @@ class Link:
             StoreRefused: Redis does not let us.
         """
         try:
-            async with asyncio.timeout(self._timeout), self._turn:
+            async with _time_limit(self._timeout), self._turn:
                 return await self._call_or_drop(calls)
         except TimeoutError:
             raise StoreUnavailable(f"Redis did not answer within {self._timeout:g} seconds") from None
@@ -95,14 +113,16 @@ class Link:
             raise self._unavailable(error) from error
 
     async def follow(self) -> None:
-        """Let go of a server that is no longer the primary but still answers: what it says may be old.
+        """Let go of a server that is no longer the primary but still answers: what it says may be old. And learn its
+        time anew, as clocks drift apart.
 
         Raises:
             StoreUnavailable: as `call`; this one is left as it is.
         """
         if self._connection is None:
             return
-        [role] = await self.call(Call(("ROLE",)))
+        role, time = await self.call(Call(("ROLE",)), Call(("TIME",)))
+        self._learn_time(time)
         try:
             async with asyncio.timeout(self._timeout):
                 place = await self._primary.find()
@@ -149,7 +169,7 @@ class Link:
             if isinstance(replies[position], NoScriptError) and call.script is not None:
                 # Somebody has emptied the cache of scripts since it was loaded (SCRIPT FLUSH).
                 load = ("SCRIPT", "LOAD", call.script.source)
-                replies[position] = (await _round_trip(connection, [load, call.words]))[1]
+                replies[position] = (await _round_trip(connection, [load, call.sent(self._ahead)]))[1]
             if isinstance(replies[position], ResponseError):
                 raise replies[position]
         return replies
@@ -160,7 +180,7 @@ class Link:
         """
         new = {call.script for call in calls if call.script is not None} - self._scripts
         loads = [("SCRIPT", "LOAD", script.source) for script in new]
-        replies = await _round_trip(connection, [*loads, *(call.words for call in calls)])
+        replies = await _round_trip(connection, [*loads, *(call.sent(self._ahead) for call in calls)])
         for reply in replies[: len(loads)]:
             if isinstance(reply, ResponseError):
                 raise reply
@@ -172,15 +192,24 @@ class Link:
         self._place = await self._primary.find()
         self._connection = connection = self._primary.connection(self._place)
         await connection.connect()  # type: ignore[no-untyped-call]  # redis-py's
-        server, replication = await _round_trip(connection, [("INFO", "server"), ("INFO", "replication")])
-        for reply in (server, replication):
+        questions = (("INFO", "server"), ("INFO", "replication"), ("TIME",))
+        server, replication, time = replies = await _round_trip(connection, questions)
+        for reply in replies:
             if isinstance(reply, ResponseError):
                 raise reply
+        self._learn_time(time)
         if _info(replication, b"role") == "slave":
             raise ReadOnlyError("it is a read only replica, and what it says may be old")
         self.source = f"{_info(server, b'run_id')}/{_info(replication, b'master_replid')}"
         self._trouble = ""
         return connection
+
+    def _learn_time(self, reply: Reply) -> None:
+        """Note the time of the server. If the answer took long, writes are given less time than they have, not more:
+        a script that comes too late by mistake ends the connection, and the next one learns the time.
+        """
+        seconds, microseconds = map(int, reply)
+        self._ahead = seconds + microseconds / 1_000_000 - now()
 
     def _unavailable(self, error: RedisError | OSError) -> StoreUnavailable:
         """What clients are told; the log is told once."""
@@ -196,6 +225,29 @@ class Link:
         connection, self._connection = self._connection, None
         if connection is not None:
             await connection.disconnect(nowait=True)
+
+
+@contextlib.asynccontextmanager
+async def _time_limit(seconds: float) -> AsyncIterator[None]:
+    """As asyncio.timeout, but what is at hand when the time is over still counts: an event loop that needs seconds for
+    a turn would otherwise find that Redis is late, with its answer unread.
+    """
+    loop = asyncio.get_running_loop()
+    timer: asyncio.Handle
+    async with asyncio.timeout(None) as limit:
+
+        def expire(turns: int) -> None:
+            nonlocal timer
+            if turns:
+                timer = loop.call_soon(expire, turns - 1)
+            else:
+                limit.reschedule(loop.time())
+
+        timer = loop.call_later(seconds, expire, LAST_TURNS)
+        try:
+            yield
+        finally:
+            timer.cancel()
 
 
 async def _round_trip(connection: AbstractConnection, commands: Sequence[tuple[Argument, ...]]) -> list[Reply]:

@@ -5,19 +5,29 @@ Out: what the Store protocol (base.py) promises.
 Never: decides anything that two workers could decide differently; that is what the scripts are for.
 """
 
+import asyncio
 import logging
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from pgw.errors import BadGroupingKey, CorruptGroup, InconsistentPush, StoreRefused, StoreUnavailable
+from pgw.errors import (
+    BadGroupingKey,
+    CorruptGroup,
+    InconsistentPush,
+    StoreConflict,
+    StoreFull,
+    StoreRefused,
+    StoreUnavailable,
+)
 from pgw.model.family import Type
 from pgw.model.group import Fragment, Group
 from pgw.model.grouping import GroupingKey
 from pgw.store import codec, scripts
-from pgw.store.base import Changes, Copy, Feed, Server, Sizes, Write
+from pgw.store.base import NO_LIMITS, Changes, Copy, Feed, Limits, Server, Sizes, Write
 from pgw.store.keys import Keys
 from pgw.store.link import Argument, Call, Link, Reply
 from pgw.store.primary import read_url
+from pgw.store.watch import Watch
 from pgw.store.writer import UNCONFIRMED, Confirmation, Part, Writer
 
 log = logging.getLogger(__name__)
@@ -27,14 +37,30 @@ TOMBSTONES_KEPT = 10_000
 since its last look reads every group again, which is then not much more work."""
 NAMES_AT_ONCE = 10_000
 """Group names in one answer of the feed: a few milliseconds of Redis."""
+EXPIRE_AT_ONCE = 16
+"""Groups that are expired in one call: a millisecond or two of Redis for groups of ten families."""
+SETTLE_ATTEMPTS = 5
+"""How often a write is sent again because something has expired that is in its way. The group itself can do so twice
+(its families, then the rest), the others once."""
 GROUPS_AT_ONCE = 64
-"""Groups read in one call: below a millisecond of Redis for groups of ordinary size."""
+"""Groups read or removed in one call: a millisecond or two of Redis for groups of ordinary size."""
+FAMILIES_AT_ONCE = 1_000
+"""Families after which a call that removes groups leaves the rest to the next one: about 10 ms of Redis."""
 
 
 class RedisStore:
     """Groups in one Redis, or one that several replicas share."""
 
-    def __init__(self, url: str, *, prefix: str, timeout: float, confirmation: Confirmation = UNCONFIRMED) -> None:
+    def __init__(  # noqa: PLR0913  all that is configured about it
+        self,
+        url: str,
+        *,
+        prefix: str,
+        timeout: float,
+        confirmation: Confirmation = UNCONFIRMED,
+        linger: int = 0,
+        limits: Limits = NO_LIMITS,
+    ) -> None:
         """Make a store; nothing is connected yet.
 
         Args:
@@ -42,63 +68,99 @@ class RedisStore:
             prefix: what the names of all keys start with.
             timeout: seconds after which Redis counts as away, connecting included.
             confirmation: by how many replicas of Redis a write has to be confirmed.
+            linger: microseconds that a group stays after its families have expired.
+            limits: how much may be stored.
 
         Raises:
             ValueError: the URL is of no known form.
         """
         self._keys = Keys(prefix)
+        self._linger = linger
+        self._limits = limits
+        self._expiring = asyncio.Lock()
         self._primary = read_url(url, slot_of=self._keys.changes, timeout=timeout)
         self._reader = Link(self._primary, timeout)
-        self._writing = Link(self._primary, timeout + confirmation.seconds)
-        self._writer = Writer(self._writing, self._batch, confirmation)
+        self._writing = Link(self._primary, timeout + (confirmation.seconds if confirmation.replicas else 0.0))
+        self._watch = Watch()
+        self._writer = Writer(self._writing, self._batch, watch=self._watch, timeout=timeout, confirmation=confirmation)
         self._push, self._fail, self._delete = map(scripts.load, ("push", "fail", "delete"))
         self._changes, self._groups, self._copies = map(scripts.load, ("changes", "groups", "copies"))
         self._count, self._wipe, self._restore = map(scripts.load, ("count", "wipe", "restore"))
+        self._due, self._expire = map(scripts.load, ("due", "expire"))
 
     async def push(self, write: Write) -> Mapping[str, str]:
         """See Store.push."""
-        return _verdict(await self._writer.write(self._part(write, "merge")), write)
+        return self._verdict(await self._settle(write.key, lambda settled: self._part(write, "merge", settled)), write)
 
     async def replace(self, write: Write) -> Mapping[str, str]:
         """See Store.replace."""
-        return _verdict(await self._writer.write(self._part(write, "replace")), write)
+        return self._verdict(
+            await self._settle(write.key, lambda settled: self._part(write, "replace", settled)), write
+        )
 
     async def restore(
-        self, write: Write, pushed_at: int, failed_at: int, *, rehearsal: bool = False
+        self, write: Write, pushed_at: int, failed_at: int, *, deadline: int = 0, rehearsal: bool = False
     ) -> Mapping[str, str]:
         """See Store.restore."""
-        keys, key = self._keys, write.key
-        words: list[Argument] = [_new_epoch(), "rehearsal" if rehearsal else "", key.name]
-        words += ("checked" if write.checked else "unchecked", key.shape, key.twin or "")
+        key, mode = write.key, "rehearsal" if rehearsal else ""
+        words: list[Argument] = ["checked" if write.checked else "unchecked", key.name, key.shape, key.twin or ""]
         words += (codec.encode_labels(key.labels), write.signature)
-        words += (_digits(pushed_at), _digits(failed_at), len(write.fragments))
+        words += (_digits(pushed_at), _digits(failed_at), _digits(deadline), len(write.fragments))
         for each in write.fragments:
             words += (each.name, _digits(each.pushed_at), codec.encode_fragment(each))
         words += _pairs(write.guard.shapes)
         words += _pairs(write.guard.witnesses)
-        touched = (keys.changes, keys.tombstones, keys.families, keys.version, keys.epoch, keys.group(key.name))
-        return _verdict(await self._writer.write(Call.of(self._restore, touched, words)), write)
+        touched = (*self._keys.of_all_groups, self._keys.group(key.name))
 
-    async def fail(self, key: GroupingKey) -> None:
+        def make(settled: str) -> Call:
+            return Call.of(self._restore, touched, (_new_epoch(), *self._limits, mode, settled, *words))
+
+        return self._verdict(await self._settle(key, make), write)
+
+    async def fail(self, key: GroupingKey, lifetime: int = 0) -> None:
         """See Store.fail."""
         keys = self._keys
-        touched = (keys.changes, keys.tombstones, keys.version, keys.epoch, keys.group(key.name))
-        arguments = (_new_epoch(), key.name, key.twin or "", codec.encode_labels(key.labels))
-        await self._writer.write(Call.of(self._fail, touched, arguments))
+        shared = (keys.changes, keys.tombstones, keys.version, keys.epoch, keys.deadlines, keys.totals)
+        touched = (*shared, keys.group(key.name))
+        words = (_new_epoch(), key.name, key.twin or "", codec.encode_labels(key.labels), lifetime)
+        limits = (self._limits.groups, self._limits.groups_per_job)
+        await self._settle(key, lambda settled: Call.of(self._fail, touched, (*words, settled, *limits)))
 
     async def delete(self, key: GroupingKey) -> bool:
         """See Store.delete."""
-        keys = self._keys
-        group = keys.group(key.name)
-        touched = (keys.changes, keys.tombstones, keys.families, keys.version, keys.epoch, group)
-        arguments = (_new_epoch(), key.name, key.shape, TOMBSTONES_KEPT)
-        return bool(await self._writer.write(Call.of(self._delete, touched, arguments)))
+        [removed] = await self.remove([key])
+        return removed
+
+    async def remove(
+        self, groups: Sequence[GroupingKey], *, older_than: int | None = None, dry_run: bool = False
+    ) -> list[bool]:
+        """See Store.remove; in as many steps as it takes to hold up nobody else."""
+        removed: list[bool] = []
+        attempts = 0
+        while rest := groups[len(removed) : len(removed) + GROUPS_AT_ONCE]:
+            call = self._removal(rest, "" if older_than is None else older_than, "look" if dry_run else "delete")
+            [reply] = await self._reader.call(call) if dry_run else [await self._writer.write(call)]
+            done = [bool(answer) for answer in reply if answer != b"due"]
+            removed += done
+            if len(done) < len(reply):
+                attempts = 1 if done else attempts + 1
+                if attempts > SETTLE_ATTEMPTS:
+                    raise StoreConflict(rest[0].name, SETTLE_ATTEMPTS)
+                await self._expire_groups(rest[len(done) : len(done) + EXPIRE_AT_ONCE])
+        return removed
 
     async def wipe(self) -> int:
         """See Store.wipe."""
         keys = self._keys
-        touched = (keys.changes, keys.tombstones, keys.families, keys.version, keys.epoch)
-        return int(await self._writer.write(Call.of(self._wipe, touched, (_new_epoch(), keys.group("")))))
+        arguments = (_new_epoch(), keys.group(""))
+        return int(await self._writer.write(Call.of(self._wipe, keys.of_all_groups, arguments)))
+
+    async def expire(self) -> bool:
+        """See Store.expire."""
+        [due] = await self._reader.call(Call.of(self._due, (self._keys.deadlines,), (EXPIRE_AT_ONCE,)))
+        if due:
+            await self._expire_groups([GroupingKey.from_name(name.decode()) for name in due])
+        return len(due) == EXPIRE_AT_ONCE
 
     async def changes(self, feed: Feed) -> Changes:
         """See Store.changes; a large answer is read in several parts."""
@@ -184,28 +246,67 @@ class RedisStore:
 
     async def follow(self) -> None:
         """See Store.follow."""
+        self._watch.start()  # the first time: whoever follows serves, and pushes may come
         await self._reader.follow()
         await self._writing.follow()
 
     async def close(self) -> None:
         """See Store.close."""
         await self._writer.close()
+        self._watch.stop()
         await self._reader.close()
         await self._primary.close()
 
+    async def _settle(self, key: GroupingKey, make: Callable[[str], Part | Call]) -> Reply:
+        """Send a write; what has expired and is in its way is removed first.
+
+        Args:
+            key: the group that is written to.
+            make: makes the write; the word tells the script whether all was removed that had expired by then.
+        """
+        settled = ""
+        for _ in range(SETTLE_ATTEMPTS):
+            match await self._writer.write(make(settled)):
+                case [b"due"]:
+                    await self._expire_all()
+                    settled = "settled"
+                case [b"due", _]:
+                    await self._expire_groups([key])
+                case reply:
+                    return reply
+        raise StoreConflict(key.name, SETTLE_ATTEMPTS)
+
+    async def _expire_all(self) -> None:
+        async with self._expiring:  # for those that wait nothing is left
+            while await self.expire():
+                pass
+
+    async def _expire_groups(self, keys: Sequence[GroupingKey]) -> None:
+        touched = (*self._keys.of_all_groups, self._keys.telemetry, *(self._keys.group(key.name) for key in keys))
+        arguments: list[Argument] = [_new_epoch(), TOMBSTONES_KEPT, self._linger]
+        for key in keys:
+            arguments += (key.name, key.shape)
+        await self._writer.write(Call.of(self._expire, touched, arguments), matters=False)
+
+    def _removal(self, groups: Sequence[GroupingKey], age: Argument, mode: str) -> Call:
+        touched = [*self._keys.of_all_groups, *(self._keys.group(key.name) for key in groups)]
+        arguments: list[Argument] = [_new_epoch(), TOMBSTONES_KEPT, mode, age, FAMILIES_AT_ONCE]
+        for key in groups:
+            arguments += (key.name, key.shape)
+        return Call.of(self._delete, touched, arguments)
+
     def _batch(self, parts: Sequence[Part]) -> Call:
-        keys = self._keys
-        touched = [keys.changes, keys.tombstones, keys.families, keys.version, keys.epoch]
-        touched += [part.key for part in parts]
-        arguments: list[Argument] = [_new_epoch()]
+        touched = [*self._keys.of_all_groups, *(part.key for part in parts)]
+        arguments: list[Argument] = [_new_epoch(), *self._limits]
         for part in parts:
             arguments += part.arguments
         return Call.of(self._push, touched, arguments)
 
-    def _part(self, write: Write, mode: str) -> Part:
+    def _part(self, write: Write, mode: str, settled: str) -> Part:
         key, size = write.key, 0
         words: list[Argument] = [key.name, mode, "checked" if write.checked else "unchecked", key.shape]
-        words += (key.twin or "", codec.encode_labels(key.labels), write.signature, len(write.fragments))
+        words += (key.twin or "", codec.encode_labels(key.labels), write.signature)
+        words += (write.lifetime, settled, len(write.fragments))
         for fragment in write.fragments:
             packed = codec.encode_fragment(fragment)
             size += len(packed)
@@ -213,6 +314,27 @@ class RedisStore:
         words += _pairs(write.guard.shapes)
         words += _pairs(write.guard.witnesses)
         return Part(self._keys.group(key.name), words, size)
+
+    def _verdict(self, reply: Reply, write: Write) -> Mapping[str, str]:
+        """Read the verdict of the push script.
+
+        Returns:
+            What the push has to be compared with; nothing if it was stored.
+        """
+        if reply == b"":
+            return {}
+        kind, *details = (word.decode() for word in reply)
+        if kind == "look":
+            return dict(zip(details[::2], details[1::2], strict=True))
+        if kind == "limit":
+            what, value = details
+            raise StoreFull(what, int(value), getattr(self._limits, what))
+        if kind == "twin":
+            raise BadGroupingKey(
+                f"the group {write.key.twin} exists, and its push times would be the same series as those of this one: "
+                'no instance label and instance="" look alike in a scrape'
+            )
+        raise InconsistentPush(_clash(kind, details, write))
 
     async def _read_changes(self, feed: Feed, cursor: str) -> Reply:
         keys = self._keys
@@ -268,25 +390,6 @@ def _changes(source: str, reply: Reply, changed: list[bytes]) -> Changes:
         {field.decode(): float(value) for field, value in counters},
         int(now),
     )
-
-
-def _verdict(reply: Reply, write: Write) -> Mapping[str, str]:
-    """Read the verdict of the push script.
-
-    Returns:
-        What the push has to be compared with; nothing if it was stored.
-    """
-    if reply == b"":
-        return {}
-    kind, *details = (word.decode() for word in reply)
-    if kind == "look":
-        return dict(zip(details[::2], details[1::2], strict=True))
-    if kind == "twin":
-        raise BadGroupingKey(
-            f"the group {write.key.twin} exists, and its push times would be the same series as those of this one: "
-            'no instance label and instance="" look alike in a scrape'
-        )
-    raise InconsistentPush(_clash(kind, details, write))
 
 
 def _clash(kind: str, details: Sequence[str], write: Write) -> str:

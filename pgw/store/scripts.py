@@ -21,12 +21,16 @@ class Script(NamedTuple):
     name: str
     source: str
     sha: str
+    is_bounded: bool = False
+    """Whether the last of its arguments is until when it may run, see late.lua; the link adds it."""
 
 
 def load(name: str) -> Script:
     """Read the script of an operation, with its includes."""
-    source = _INCLUDE.sub(lambda found: _read(found[1]), _read(name))
-    return Script(name, source, hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest())
+    text = _read(name)
+    source = _INCLUDE.sub(lambda found: _read(found[1]), text)
+    digest = hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest()
+    return Script(name, source, digest, is_bounded="late" in _INCLUDE.findall(text))
 
 
 def _read(name: str) -> str:

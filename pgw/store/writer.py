@@ -5,33 +5,45 @@ Out: the reply to each.
 Never: waits for more to come. An idle writer sends at once; while a round trip is in flight the next batch
 gathers, and goes out as soon as the answer is there. The order of arrival is the order in Redis.
 
-Neighbouring pushes travel in one call of one script, which applies each for itself. When Redis fails, all that
+Neighbouring pushes travel together in calls of one script, which applies each for itself. When Redis fails, all that
 waits fails with it: whoever waits has waited as long as those in flight.
 
 Where replicas of Redis have to confirm writes, one WAIT behind a batch asks for all of it; the next batch gathers
 meanwhile. A batch that is not confirmed fails as a whole, though it may be stored.
+
+A write that may be old when its turn comes, because this process was stopped or Redis is slow, is refused, and what
+Redis has not begun when it is given up Redis refuses itself (late.lua): whoever was not answered may have written
+something newer by way of another worker, which must not be undone.
 """
 
 import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import groupby
+from itertools import groupby, islice
 from typing import NamedTuple
 
 from pgw.errors import StoreBusy, StoreError, StoreUnavailable
 from pgw.store.link import Argument, Call, Link, Reply
+from pgw.store.watch import Watch, now
 
 log = logging.getLogger(__name__)
 
 BATCH_PUSHES = 64
 """Pushes in one script call: at about 10 µs each the script holds Redis for less than a millisecond."""
+TRIP_PUSHES = 16 * BATCH_PUSHES
+"""Pushes in one batch, in several calls. A worker that is overloaded needs a second and more from one round trip to the
+next, in which as many come as it can read; if it sent fewer, those that wait would become ever older."""
 BATCH_BYTES = 1 << 20
 """Bytes in one batch: about what Redis reads in a millisecond. A larger push goes alone."""
 WAITING_PUSHES = 4096
 """Writes that may wait: what one worker gets done in a second, the default time after which a push is given up."""
 WAITING_BYTES = 64 << 20
 """Bytes that may wait, so that a flood of large pushes cannot take all memory; one push of any size may wait alone."""
+
+WAITING_SECONDS = 5.0
+"""That a write may have waited when its turn comes. With --redis.timeout (3 s) this is less than the 10 s after which
+the balancer of compose/ sends a push again to another replica; and more than a full queue takes, if Redis is well."""
 
 
 class Confirmation(NamedTuple):
@@ -56,6 +68,7 @@ class _Waiting(NamedTuple):
     write: Part | Call
     size: int
     matters: bool
+    since: float
     reply: "asyncio.Future[Reply]"
 
 
@@ -63,10 +76,27 @@ class Writer:
     """The one way from a worker into Redis."""
 
     def __init__(
-        self, link: Link, batch: Callable[[Sequence[Part]], Call], confirmation: Confirmation = UNCONFIRMED
+        self,
+        link: Link,
+        batch: Callable[[Sequence[Part]], Call],
+        *,
+        watch: Watch,
+        timeout: float,
+        confirmation: Confirmation = UNCONFIRMED,
     ) -> None:
+        """Make a writer.
+
+        Args:
+            link: the way to Redis.
+            batch: makes one call of many pushes.
+            watch: tells how old a write may be that comes now.
+            timeout: seconds within which Redis has to begin what it is sent.
+            confirmation: by how many replicas of Redis a write has to be confirmed.
+        """
         self._link = link
         self._batch = batch
+        self._watch = watch
+        self._timeout = timeout
         self._confirmation = confirmation
         self._waiting: deque[_Waiting] = deque()
         self._waiting_bytes = 0
@@ -82,17 +112,18 @@ class Writer:
 
         Args:
             write: a push, or another call.
-            matters: whether replicas have to confirm it, where they have to confirm anything.
+            matters: whether replicas have to confirm it, where they have to confirm anything, and whether it is to
+                be refused when it has become old.
 
         Raises:
             StoreBusy: too much waits already.
-            StoreUnavailable: as Link.call.
+            StoreUnavailable: as Link.call; or it has waited for too long.
         """
         size = write.size if isinstance(write, Part) else 0
         if len(self._waiting) >= WAITING_PUSHES or (self._waiting and self._waiting_bytes + size > WAITING_BYTES):
             raise StoreBusy(len(self._waiting))
         reply: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Waiting(write, size, matters, reply))
+        self._waiting.append(_Waiting(write, size, matters, self._watch.earliest, reply))
         self._waiting_bytes += size
         if self._sending is None:
             self._sending = asyncio.create_task(self._send_all())
@@ -107,23 +138,29 @@ class Writer:
     async def _send_all(self) -> None:
         try:
             while self._waiting:
-                await self._send(list(self._take()))
+                moment = now()  # before anything is decided: this process may be stopped anywhere
+                if batch := list(self._take(moment)):
+                    await self._send(batch, moment + self._timeout)
         finally:
             self._sending = None
 
-    def _take(self) -> Iterator[_Waiting]:
-        size = 0
-        for taken in range(BATCH_PUSHES):
-            if not self._waiting or (taken and size + self._waiting[0].size > BATCH_BYTES):
-                return
+    def _take(self, moment: float) -> Iterator[_Waiting]:
+        size = taken = 0
+        while self._waiting and taken < TRIP_PUSHES and not (taken and size + self._waiting[0].size > BATCH_BYTES):
             waiting = self._waiting.popleft()
             self._waiting_bytes -= waiting.size
+            if waiting.matters and moment - waiting.since > WAITING_SECONDS:
+                _refuse(
+                    waiting, StoreUnavailable(f"the write may have waited for {moment - waiting.since:.1f} seconds")
+                )
+                continue
             size += waiting.size
+            taken += 1
             yield waiting
 
-    async def _send(self, batch: list[_Waiting]) -> None:
-        runs = [(kind, list(run)) for kind, run in groupby(batch, key=_is_part)]
-        calls = [call for is_part, run in runs for call in self._calls(run, is_part=is_part)]
+    async def _send(self, batch: list[_Waiting], until: float) -> None:
+        runs = list(_runs(batch))
+        calls = [call for is_part, run in runs for call in self._calls(run, until, is_part=is_part)]
         try:
             matters = any(waiting.matters for waiting in batch)
             _answer(runs, iter(await self._confirmed(calls) if matters else await self._link.call(*calls)))
@@ -148,19 +185,31 @@ class Writer:
 
     def _fail(self, batch: Iterable[_Waiting], error: StoreError) -> None:
         for waiting in (*batch, *self._waiting):
-            if not waiting.reply.done():
-                waiting.reply.set_exception(type(error)(*error.args))  # one each: who raises it adds a traceback
+            _refuse(waiting, type(error)(*error.args))  # one each: who raises it adds a traceback
         self._waiting.clear()
         self._waiting_bytes = 0
 
-    def _calls(self, run: list[_Waiting], *, is_part: bool) -> list[Call]:
+    def _calls(self, run: list[_Waiting], until: float, *, is_part: bool) -> list[Call]:
         if is_part:
-            return [self._batch([waiting.write for waiting in run if isinstance(waiting.write, Part)])]
-        return [waiting.write for waiting in run if isinstance(waiting.write, Call)]
+            pushes = [waiting.write for waiting in run if isinstance(waiting.write, Part)]
+            return [self._batch(pushes)._replace(until=until)]
+        return [waiting.write._replace(until=until) for waiting in run if isinstance(waiting.write, Call)]
+
+
+def _runs(batch: Iterable[_Waiting]) -> Iterator[tuple[bool, list[_Waiting]]]:
+    """Writes that travel in one call, if they are pushes, or in one call each."""
+    for is_part, run in groupby(batch, key=_is_part):
+        while some := list(islice(run, BATCH_PUSHES)):
+            yield is_part, some
 
 
 def _is_part(waiting: _Waiting) -> bool:
     return isinstance(waiting.write, Part)
+
+
+def _refuse(waiting: _Waiting, error: StoreError) -> None:
+    if not waiting.reply.done():  # the client may have gone
+        waiting.reply.set_exception(error)
 
 
 def _answer(runs: list[tuple[bool, list[_Waiting]]], replies: Iterator[Reply]) -> None:

@@ -61,6 +61,11 @@ class ProcessMetrics:
         return Counter("pgw_problems", text, ["kind"], registry=self._registry)
 
     @cached_property
+    def _deleted(self) -> Counter:
+        text = "Groups that were deleted by selector."
+        return Counter("pgw_groups_deleted", text, registry=self._registry)
+
+    @cached_property
     def _scrapes(self) -> Histogram:
         text = "Time to bring the page up to date and make it."
         return Histogram("pgw_scrape_seconds", text, buckets=_SECONDS, registry=self._registry)
@@ -75,6 +80,10 @@ class ProcessMetrics:
     def count_problem(self, kind: str) -> None:
         """Count a request that was refused or failed."""
         self._problems.labels(kind).inc()
+
+    def count_deleted(self, groups: int) -> None:
+        """Count groups that were deleted by selector."""
+        self._deleted.inc(groups)
 
     def observe_scrape(self, seconds: float) -> None:
         """Note how long a page took."""

@@ -6,8 +6,10 @@ Never: talks to the store; whoever owns both carries the counts there (once a se
 Follows: handler/metrics.go of the original (behaviour page, section 4): names, labels, quantiles over ten minutes.
 
 A counter of one process would jump from scrape to scrape behind a load balancer. The fields in the store are
-`requests/<code>/<handler>/<method>`, `<summary>/<method>/sum`, `<summary>/<method>/count`, and for the quantiles
-`<summary>/<method>/at/<slice of time>/<bucket>`: how many values fell into a bucket of a logarithmic scale.
+`requests/<code>/<handler>/<method>`, `limits/<limit>`, `<summary>/<method>/sum`, `<summary>/<method>/count`, and for
+the quantiles `<summary>/<method>/at/<slice of time>/<bucket>`: how many values fell into a bucket of a logarithmic
+scale. The field `expired` is counted by the script that removes what has expired. A family is there once there is
+something to count.
 
 NOTE(pushgateway): a quantile here is off by at most 5 % of its value; the original's is off by up to 5 % in rank.
 """
@@ -22,12 +24,16 @@ from pgw.model.series import label_notation, notation
 
 BUILD_INFO = "pushgateway_build_info"
 REQUESTS = "pushgateway_http_requests_total"
+EXPIRED = "pgw_expired_groups_total"
+LIMITED = "pgw_limited_pushes_total"
 PUSH_SIZE = "pushgateway_http_push_size_bytes"
 PUSH_DURATION = "pushgateway_http_push_duration_seconds"
 
 OWN_TYPES: Mapping[str, Type] = {
     BUILD_INFO: Type.GAUGE,
     REQUESTS: Type.COUNTER,
+    EXPIRED: Type.COUNTER,
+    LIMITED: Type.COUNTER,
     PUSH_SIZE: Type.SUMMARY,
     PUSH_DURATION: Type.SUMMARY,
 }
@@ -36,6 +42,8 @@ OWN_TYPES: Mapping[str, Type] = {
 HELPS: Mapping[str, str] = {
     BUILD_INFO: "A metric with a constant '1' value labeled by version, revision, branch of this pushgateway.",
     REQUESTS: "Total HTTP requests processed by the Pushgateway, excluding scrapes.",
+    LIMITED: "Pushes that were refused because of a limit, by the limit.",
+    EXPIRED: "Groups whose metrics have expired and were removed.",
     PUSH_SIZE: "HTTP request size for pushes to the Pushgateway.",
     PUSH_DURATION: "HTTP request duration for pushes to the Pushgateway.",
 }
@@ -57,6 +65,10 @@ class Tally:
     def count_request(self, *, code: int, handler: str, method: str) -> None:
         """Count one answer."""
         self._amounts[f"requests/{code}/{handler}/{method.lower()}"] += 1
+
+    def count_limit(self, limit: str) -> None:
+        """Count a push that was refused because of a limit."""
+        self._amounts[f"limits/{limit}"] += 1
 
     def observe_push(self, *, method: str, size: int, duration: float, now: float) -> None:
         """Count one push, refused ones included: bytes of the request, seconds until the answer, unix time."""
@@ -96,6 +108,8 @@ class OwnFamilies:
         lines: dict[str, Iterator[str]] = {
             BUILD_INFO: iter([self._line(BUILD_INFO, 1, branch="", revision="", version=self._version)]),
             REQUESTS: self._requests(sums),
+            EXPIRED: iter([self._line(EXPIRED, sums["expired"])] if "expired" in sums else []),
+            LIMITED: self._limited(sums),
             PUSH_SIZE: self._summary(PUSH_SIZE, sums, now),
             PUSH_DURATION: self._summary(PUSH_DURATION, sums, now),
         }
@@ -108,6 +122,11 @@ class OwnFamilies:
                 code, _, rest = field.removeprefix("requests/").partition("/")
                 handler, _, method = rest.rpartition("/")  # a handler may be called api/v1/status
                 yield self._line(REQUESTS, sums[field], code=code, handler=handler, method=method)
+
+    def _limited(self, sums: Mapping[str, float]) -> Iterator[str]:
+        for field in sorted(sums):
+            if field.startswith("limits/"):
+                yield self._line(LIMITED, sums[field], limit=field.removeprefix("limits/"))
 
     def _summary(self, name: str, sums: Mapping[str, float], now: int) -> Iterator[str]:
         for field in sorted(sums):

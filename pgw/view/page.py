@@ -40,11 +40,12 @@ def _member(segments: Sequence[Segment]) -> Iterator[bytes]:
 
 
 def _page(parts: Iterable[bytes], *, compressed: bool) -> Page:
-    chunks = tuple(_chunked(parts))
+    chunks = tuple(chunked(parts))
     return Page(chunks, sum(map(len, chunks)), compressed)
 
 
-def _chunked(parts: Iterable[bytes]) -> Iterator[bytes]:
+def chunked(parts: Iterable[bytes]) -> Iterator[bytes]:
+    """Join parts until they are worth a send."""
     gathered: list[bytes] = []
     size = 0
     for part in parts:

@@ -6,8 +6,12 @@ Never: touches a piece that no change falls into.
 
 A piece is about as large as deflate's window (32 KiB): smaller ones compress worse, larger ones are more work to
 redo when one group in them changes.
+
+Where a piece begins depends on what the page holds now and on nothing else: each text says by itself whether it opens
+one. So all workers have the same pieces, and compress the same page to the same bytes, whatever each has seen before.
 """
 
+import zlib
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 
@@ -16,10 +20,17 @@ from pgw.view.deflate import Segment
 Place = tuple[str, str]
 """A family and a group; the group "" is the head of the family, and sorts before all others."""
 
-FULL = 64 << 10
-"""Bytes at which a piece is divided: the halves are about 32 KiB."""
-SPARSE = 8 << 10
-"""Bytes under which a piece joins its neighbour."""
+AVERAGE = 32 << 10
+"""Bytes of a piece, as of deflate's window. One in fifty is four times as large, one in a million fourteen times."""
+_DIES = 1 << 32
+
+
+def opens(place: Place, text: bytes) -> bool:
+    """Tell whether a piece begins here: by a die that is cast of the place, the more likely the longer the text is."""
+    die = (
+        zlib.crc32("\0".join(place).encode(errors="surrogatepass")) * 0x9E3779B1 % _DIES
+    )  # Knuth's multiplier: neighbours are far apart
+    return die * AVERAGE < len(text) * _DIES
 
 
 class Piece:
@@ -40,9 +51,13 @@ class Piece:
         """The texts, joined."""
         return b"".join(self.texts)
 
+    def position(self, place: Place) -> int:
+        """Where `place` is, or would be."""
+        return bisect_left(self.places, place)
+
     def get(self, place: Place) -> bytes | None:
         """What stands at `place`."""
-        position = bisect_left(self.places, place)
+        position = self.position(place)
         return self.texts[position] if self._holds(position, place) else None
 
     def put(self, place: Place, text: bytes) -> bool:
@@ -99,8 +114,13 @@ class Pieces:
             return
         self.revision += 1
         self._firsts[number] = piece.places[0]
-        if piece.size > FULL and len(piece.texts) > 1:
-            self._divide(number)
+        position = piece.position(place)
+        if position:
+            self._divide_where_one_opens(number, position)
+        elif number == 0:
+            self._divide_where_one_opens(number, 1)  # until now that may have been the first of all
+        elif not opens(place, text):
+            self._join_to_the_one_before(number)
 
     def drop(self, place: Place) -> None:
         """Let nothing stand at `place`."""
@@ -114,9 +134,10 @@ class Pieces:
         if not piece.places:
             self._remove(number)
             return
-        self._firsts[number] = piece.places[0]
-        if piece.size < SPARSE:
-            self._join(number)
+        if number and piece.places[0] != self._firsts[number]:
+            self._join_to_the_one_before(number)  # it has lost the text that opened it, and no other does
+        else:
+            self._firsts[number] = piece.places[0]
 
     def get(self, place: Place) -> bytes | None:
         """What stands at `place`."""
@@ -145,22 +166,16 @@ class Pieces:
         del self._pieces[number]
         del self._firsts[number]
 
-    def _divide(self, number: int) -> None:
-        piece, size, middle = self._pieces[number], 0, 0
-        while size < piece.size // 2 and middle < len(piece.texts) - 1:
-            size += len(piece.texts[middle])
-            middle += 1
-        self._remove(number)
-        self._insert(number, Piece(piece.places[middle:], piece.texts[middle:]))
-        self._insert(number, Piece(piece.places[:middle], piece.texts[:middle]))
-
-    def _join(self, number: int) -> None:
-        """Join a sparse piece with the neighbour behind it (or before it), if the two fit."""
-        number = min(number, len(self._pieces) - 2)
-        if number < 0:
-            return
-        left, right = self._pieces[number : number + 2]
-        if left.size + right.size <= FULL:
-            self._remove(number + 1)
+    def _divide_where_one_opens(self, number: int, position: int) -> None:
+        """Divide a piece at a text, if there is one that opens a piece."""
+        piece = self._pieces[number]
+        if position < len(piece.texts) and opens(piece.places[position], piece.texts[position]):
             self._remove(number)
-            self._insert(number, Piece(left.places + right.places, left.texts + right.texts))
+            self._insert(number, Piece(piece.places[position:], piece.texts[position:]))
+            self._insert(number, Piece(piece.places[:position], piece.texts[:position]))
+
+    def _join_to_the_one_before(self, number: int) -> None:
+        left, right = self._pieces[number - 1 : number + 1]
+        self._remove(number)
+        self._remove(number - 1)
+        self._insert(number - 1, Piece(left.places + right.places, left.texts + right.texts))

@@ -8,11 +8,12 @@ Follows: section 7 of the design. Families are sorted by name; within one, group
 Changes are taken in with `put`, `drop` and `show_own`; `settle` then brings heads and clashes in order.
 """
 
-from collections.abc import Callable, Iterable, Iterator, KeysView, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, KeysView, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 from pgw.model.family import Type
-from pgw.model.group import Fragment
+from pgw.model.group import MILLISECOND, Fragment
 from pgw.view.contest import Contender, Settled, related, settle
 from pgw.view.heads import Head, Vote
 from pgw.view.pieces import Pieces, Place
@@ -21,12 +22,15 @@ HEAD = ""
 """The group under which the head of a family stands."""
 NEWEST = 1 << 62
 """When the gateway's own families were pushed: after every group."""
+_NONE_OLDER: Mapping[str, int] = MappingProxyType({})
 
 
 class _Held(NamedTuple):
     pushed_at: int
     votes: dict[str, Vote]
     """Family -> what the group says of it."""
+    older: Mapping[str, int]
+    """Family -> when it was pushed, where that was not the last push to the group; mostly nothing."""
 
 
 class View:
@@ -72,6 +76,18 @@ class View:
         for family in sorted(self._types):
             yield list(self._shown_fragments(family))
 
+    def stamped(self, timeless: Container[str]) -> Iterator[bytes]:
+        """The texts of all pieces as they are now, each line with the milliseconds of the push that brought it.
+
+        Args:
+            timeless: families that are shown without; the gateway's own always are.
+
+        Returns:
+            The texts, made one after the other; until then all that is held besides are references.
+        """
+        pieces = [(tuple(piece.places), tuple(piece.texts)) for piece in self.pieces]
+        return _stamped(pieces, dict(self._groups), timeless)
+
     def put(self, name: str, pushed_at: int, fragments: Sequence[Fragment]) -> None:
         """Show a group as it is now."""
         before = self._groups.get(name)
@@ -79,7 +95,8 @@ class View:
         now = {fragment.name: self._put_fragment(name, fragment, votes.get(fragment.name)) for fragment in fragments}
         for family in votes.keys() - now.keys():
             self._drop_fragment(name, family, votes[family])
-        self._groups[name] = _Held(pushed_at, now)
+        older = {each.name: each.pushed_at for each in fragments if each.pushed_at not in (0, pushed_at)}
+        self._groups[name] = _Held(pushed_at, now, older or _NONE_OLDER)
 
     def drop(self, name: str) -> None:
         """Show a group no longer."""
@@ -118,7 +135,9 @@ class View:
             # Details go with whole fragments; one of which something is hidden is shown as its lines say.
             details = () if place in hidden else self._details.get(place, ())
             if text:
-                yield Fragment(family, kind, text_help, text, details=details)
+                held = self._groups[name]
+                pushed_at = held.older.get(family, held.pushed_at)
+                yield Fragment(family, kind, text_help, text, pushed_at=pushed_at, details=details)
 
     def _head(self, family: str) -> Head:
         head = self._heads.get(family)
@@ -205,3 +224,18 @@ class View:
             if text != original:
                 self._hidden.setdefault(place[0], {})[place] = original
             self.pieces.put(place, text)
+
+
+def _stamped(
+    pieces: Iterable[tuple[Sequence[Place], Sequence[bytes]]], groups: Mapping[str, _Held], timeless: Container[str]
+) -> Iterator[bytes]:
+    for places, texts in pieces:
+        lines = []
+        for (family, name), text in zip(places, texts, strict=True):
+            if text and name != HEAD and family not in timeless:
+                held = groups[name]
+                moment = held.older.get(family, held.pushed_at) // MILLISECOND
+                lines.append(text.replace(b"\n", b" %d\n" % moment))
+            else:
+                lines.append(text)
+        yield b"".join(lines)

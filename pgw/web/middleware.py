@@ -25,6 +25,7 @@ class Counting:
     async def process_request(self, request: falcon.asgi.Request, _response: falcon.asgi.Response) -> None:
         """Note when the request came."""
         request.context.handler = ""
+        request.context.limit = ""
         request.context.started = time.perf_counter()
 
     async def process_response(
@@ -38,6 +39,8 @@ class Counting:
         handler, method = request.context.handler, request.method
         if not handler:
             return
+        if request.context.limit:
+            self._tally.count_limit(request.context.limit)
         self._tally.count_request(code=response.status_code, handler=handler, method=method)
         if handler == PUSH:
             duration = time.perf_counter() - request.context.started

@@ -12,13 +12,27 @@ from typing import Any
 import falcon
 import falcon.asgi
 
-from pgw.errors import BodyTooLarge, PgwError, PushError, StoreError
+from pgw.errors import (
+    BadParameter,
+    BodyTooLarge,
+    OverLimit,
+    PgwError,
+    PushError,
+    PushTooLarge,
+    SelectorError,
+    StoreError,
+    StoreFull,
+)
 
 log = logging.getLogger(__name__)
 
 STATUSES: tuple[tuple[type[PgwError], int], ...] = (
     (PushError, 400),
+    (BadParameter, 400),
+    (SelectorError, 400),
+    (PushTooLarge, 400),
     (BodyTooLarge, 413),
+    (StoreFull, 429),  # the same push will do once something else has gone
     (StoreError, 503),
 )
 RETRY_AFTER = "1"
@@ -31,9 +45,11 @@ def install(app: "falcon.asgi.App[Any, Any]", count: Count) -> None:
     """Let the app answer errors as this table says, and count each by its kind."""
 
     async def on_problem(
-        _request: falcon.asgi.Request, response: falcon.asgi.Response, problem: PgwError, _params: dict[str, Any]
+        request: falcon.asgi.Request, response: falcon.asgi.Response, problem: PgwError, _params: dict[str, Any]
     ) -> None:
         count(type(problem).__name__)
+        if isinstance(problem, OverLimit):
+            request.context.limit = problem.setting  # the middleware counts it
         status = next((status for kind, status in STATUSES if isinstance(problem, kind)), 500)
         if status >= 500:  # noqa: PLR2004  the line between the client's faults and ours
             response.set_header("Retry-After", RETRY_AFTER)

@@ -21,6 +21,7 @@ from pgw.model.family import Exposition
 from pgw.model.grouping import GroupingKey
 from pgw.web.bodies import read_body
 from pgw.web.elsewhere import redirected
+from pgw.web.lifetime import asked_lifetime
 from pgw.web.paths import unescape
 from pgw.web.problems import answer
 from pgw.web.request import Request
@@ -33,7 +34,7 @@ KEYS_REMEMBERED = 10_000
 LONG_BODY = 256 << 10
 """Bytes from which on a body is read in a thread: on the event loop it would hold up all others for milliseconds."""
 
-_Apply = Callable[[GroupingKey, Exposition], Awaitable[None]]
+_Apply = Callable[[GroupingKey, Exposition, float | None], Awaitable[None]]
 
 
 class Pushes:
@@ -73,9 +74,9 @@ class Pushes:
 
     async def _push(self, request: Request, response: falcon.asgi.Response, raw: bytes, apply: _Apply) -> None:
         request.context.handler = "push"
-        key = self._key(raw)
+        key, lifetime = self._key(raw), asked_lifetime(request)
         body = await read_body(request, self._max_body_size)
-        await apply(key, await self._parse(body, request.content_type))
+        await apply(key, await self._parse(body, request.content_type), lifetime)
         _done(response, 200 if self._gateway.checks else 202)
 
     async def _parse(self, body: bytes, content_type: str | None) -> Exposition:

@@ -16,10 +16,30 @@ from falcon.request import RequestOptions
 Event = dict[str, Any]
 
 
+class _Receiver:
+    """What receives the body of a request, and sees its end.
+
+    An object of its own, which does not know the request: a request that is held by what it holds would be left to the
+    garbage collector.
+    """
+
+    __slots__ = ("_receive", "is_cut_short")
+
+    def __init__(self, receive: Callable[[], Awaitable[Event]]) -> None:
+        self._receive = receive
+        self.is_cut_short = False
+
+    async def __call__(self) -> Event:
+        event = await self._receive()
+        if event["type"] == "http.disconnect":
+            self.is_cut_short = True
+        return event
+
+
 class Request(falcon.asgi.Request):
     """A request; the type that the app makes them of."""
 
-    __slots__ = ("is_cut_short",)
+    __slots__ = ("_receiver",)
 
     def __init__(
         self,
@@ -28,16 +48,13 @@ class Request(falcon.asgi.Request):
         first_event: Event | None = None,
         options: RequestOptions | None = None,
     ) -> None:
-        self.is_cut_short = False
-        """The client has gone, or was given up, before its body was here; known once the body was read."""
+        self._receiver = _Receiver(receive)
+        super().__init__(_with_origin_form(scope), self._receiver, first_event, options)
 
-        async def watched() -> Event:
-            event = await receive()
-            if event["type"] == "http.disconnect":
-                self.is_cut_short = True
-            return event
-
-        super().__init__(_with_origin_form(scope), watched, first_event, options)
+    @property
+    def is_cut_short(self) -> bool:
+        """Whether the client has gone, or was given up, before its body was here; known once the body was read."""
+        return self._receiver.is_cut_short
 
 
 def _with_origin_form(scope: dict[str, Any]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import falcon.asgi
 from pgw.gateway.gateway import Gateway
 from pgw.telemetry.process import ProcessMetrics
 from pgw.web import api, problems
+from pgw.web.delete_groups import DeleteGroups
 from pgw.web.elsewhere import Elsewhere
 from pgw.web.health import Healthy, Processes, Ready
 from pgw.web.lifecycle import Quit
@@ -46,6 +47,7 @@ def make_app(
     }
     if site.has_admin_api:
         api_pages[site.at("/api/v1/admin/wipe")] = api.Wipe(gateway)
+        api_pages[site.at("/api/v1/admin/delete_groups")] = DeleteGroups(gateway, metrics.count_deleted)
     for path, page in (pages | api_pages).items():
         app.add_route(path, page)
     # Of sinks that match, the one that was added last is asked.

@@ -16,14 +16,17 @@ import falcon.asgi
 
 from pgw.formats import metrics_pb2 as pb
 from pgw.formats.escaping import Scheme, escape_message
-from pgw.formats.messages import to_message
+from pgw.formats.messages import stamp, to_message
 from pgw.formats.negotiation import GZIP, Format, Kind, choose_encoding, choose_format
 from pgw.formats.protobuf_writer import WRITERS, varint
 from pgw.gateway.gateway import Gateway
 from pgw.model.group import Fragment
 from pgw.view.deflate import LEVEL
+from pgw.web.parameters import boolean, query_parameters
 from pgw.web.resource import Page
 
+TIMESTAMPS = "timestamps"
+"""The parameter that asks for the time of its push on each sample; see docs/timestamps.md."""
 SLICE = 16 << 10
 """Bytes of sample lines of which a message is made at once: some 200 samples, a few milliseconds of a thread."""
 _GZIP_FORM = zlib.MAX_WBITS | 16
@@ -40,17 +43,26 @@ class Scrape(Page):
         """Answer with the page."""
         started = time.perf_counter()
         wanted = choose_format(request.get_header("Accept"))
+        stamped = _wants_timestamps(request)
         compressed = choose_encoding(request.get_header("Accept-Encoding")) == GZIP
+        if wanted.kind is Kind.TEXT and not stamped:
+            await self._answer_text(response, wanted, compressed=compressed)
+        else:
+            parts = _each_made(await self._parts(wanted, stamped=stamped))
+            response.stream = _gzipped(parts) if compressed else parts
+        # Not before there is a page: a refusal is plain text.
         response.content_type = wanted.content_type
         response.set_header("Vary", "Accept, Accept-Encoding")
         if compressed:
             response.set_header("Content-Encoding", GZIP)
-        if wanted.kind is Kind.TEXT:
-            await self._answer_text(response, wanted, compressed=compressed)
-        else:
-            families = _written(await self._gateway.families(), wanted)
-            response.stream = _gzipped(families) if compressed else families
         self._observe(time.perf_counter() - started)
+
+    async def _parts(self, wanted: Format, *, stamped: bool) -> Iterator[bytes]:
+        """The parts of a page that is made on the way out."""
+        if wanted.kind is Kind.TEXT:
+            return await self._gateway.stamped(scheme=wanted.escaping)
+        families = await self._gateway.families()
+        return chain.from_iterable(_parts(family, wanted, stamped=stamped) for family in families)
 
     async def _answer_text(self, response: falcon.asgi.Response, wanted: Format, *, compressed: bool) -> None:
         page = await self._gateway.scrape(compressed=compressed, scheme=wanted.escaping)
@@ -61,22 +73,27 @@ class Scrape(Page):
             response.stream = _each(page.chunks)
 
 
+def _wants_timestamps(request: falcon.asgi.Request) -> bool:
+    """Tell whether the query says `timestamps=1`; what else is in it is ignored, as the original does."""
+    query: bytes = request.scope["query_string"]
+    return TIMESTAMPS.encode() in query and boolean(query_parameters(request), TIMESTAMPS)
+
+
 async def _each(chunks: Iterable[bytes]) -> AsyncIterator[bytes]:
     for chunk in chunks:
         yield chunk
 
 
-async def _written(families: Iterable[Iterable[Fragment]], wanted: Format) -> AsyncIterator[bytes]:
-    """Write the families, each part in a thread; not at once, for one of a large store has a million metrics."""
-    parts = chain.from_iterable(_parts(family, wanted) for family in families)
+async def _each_made(parts: Iterator[bytes]) -> AsyncIterator[bytes]:
+    """Make each part in a thread; not all at once, for one family of a large store has a million metrics."""
     while (part := await asyncio.to_thread(next, parts, None)) is not None:
         if part:
             yield part
 
 
-def _parts(family: Iterable[Fragment], wanted: Format) -> Iterator[bytes]:
+def _parts(family: Iterable[Fragment], wanted: Format, *, stamped: bool = False) -> Iterator[bytes]:
     """Write one family in parts; an empty one says no more than that some work was done."""
-    messages = _messages(family, wanted.escaping)
+    messages = _messages(family, wanted.escaping, stamped=stamped)
     if wanted.kind is Kind.DELIMITED:
         yield from _delimited(messages)
         return
@@ -98,10 +115,13 @@ def _delimited(messages: Iterable[pb.MetricFamily]) -> Iterator[bytes]:
     yield from map(zlib.decompress, packed)
 
 
-def _messages(family: Iterable[Fragment], scheme: Scheme) -> Iterator[pb.MetricFamily]:
+def _messages(family: Iterable[Fragment], scheme: Scheme, *, stamped: bool) -> Iterator[pb.MetricFamily]:
     """Make the message of a family in slices: put together they are it, and so are their encodings in a row."""
     for number, fragments in enumerate(_slices(family)):
-        message = escape_message(_message(fragments), scheme)
+        message = _message(fragments)
+        if stamped:
+            stamp(message, fragments)
+        message = escape_message(message, scheme)
         for field in ("name", "help", "type") if number else ():
             message.ClearField(field)
         yield message

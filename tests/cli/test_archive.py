@@ -24,6 +24,7 @@ KEY = GroupingKey((("größe", 'x"\\\n'), ("instance", ""), ("job", "a/b")))
 NAMES = st.sampled_from(["a", "a_sum", "b:c", "größe", "a b", 'q"', "per%cent"])
 NUMBERS = st.sampled_from(["0", "-0", "1.5", "1e+300", "NaN", "+Inf", "-Inf"])
 COUNTS = st.integers(0, 9)
+MOMENTS = st.integers(0, 10**16 - 1)
 VALUES = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=5)
 
 
@@ -51,12 +52,12 @@ def families(draw: st.DrawFn) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def stored(exposition: Exposition, pushed_at: int = 5, failed_at: int = 0) -> Group:
+def stored(exposition: Exposition, pushed_at: int = 5, failed_at: int = 0, deadline: int = 0) -> Group:
     fragments = [
         Fragment(each.name, each.type, each.help, write_samples(each, KEY).encode(), details=each.details, pushed_at=7)
         for each in exposition.families
     ]
-    return Group(KEY, pushed_at, failed_at, tuple(sorted(fragments)))
+    return Group(KEY, pushed_at, failed_at, tuple(sorted(fragments)), deadline)
 
 
 def written(*groups: Group) -> list[bytes]:
@@ -66,16 +67,23 @@ def written(*groups: Group) -> list[bytes]:
 
 def restored(old: Old) -> Group:
     past = old.past()
-    return stored(past.pushed, past.pushed_at, past.failed_at)
+    return stored(past.pushed, past.pushed_at, past.failed_at, past.deadline)
 
 
-@given(text=families(), pushed_at=st.integers(0, 10**16 - 1), failed_at=st.integers(0, 10**16 - 1))
-def test_a_group_of_any_family_comes_back_as_it_was(text: str, pushed_at: int, failed_at: int) -> None:
-    group = stored(TextReader(utf8_names=True).read(text.encode()), pushed_at, failed_at)
+@given(text=families(), times=st.tuples(MOMENTS, MOMENTS, MOMENTS))
+def test_a_group_of_any_family_comes_back_as_it_was(text: str, times: tuple[int, int, int]) -> None:
+    group = stored(TextReader(utf8_names=True).read(text.encode()), *times)
     [old] = Archive("file", written(group)).groups()
     assert restored(old) == group
     assert old.key == KEY
     assert [moment for _, moment in old.families] == [7]
+
+
+def test_a_file_of_before_there_were_deadlines_is_read() -> None:
+    lines = [line.replace(b', "expires": null', b"") for line in written(stored(TextReader().read(b"a 1\n")))]
+    assert b"expires" not in b"".join(lines)
+    [old] = Archive("file", lines).groups()
+    assert old.deadline == 0
 
 
 def test_what_text_cannot_carry_comes_back_too() -> None:

@@ -187,6 +187,24 @@ def test_the_line_that_is_told_is_the_first_without_which_the_rest_would_do(line
         assert finding(line) == line
 
 
+@pytest.mark.parametrize(
+    ("flag", "text", "reason"),
+    [
+        ("--push.max-families=1", "a 1\nb 1\n", "the push holds 2 metric families, and the limit is 1"),
+        ("--push.max-series=1", 'a 1\na{x="1"} 1\n', "the push holds 2 series, and the limit is 1"),
+        ("--push.max-label-value-length=5", 'a{x="123456"} 1\n', "the value of the label x of the metric a has 6"),
+    ],
+)
+def test_the_limits_of_a_gateway_are_those_of_its_flags(
+    tmp_path: Path, flag: str, text: str, reason: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "body.prom"
+    file.write_text(text)
+    assert cli.main(["check", str(file)]) == 0
+    assert cli.main(["check", flag, str(file)]) == 1
+    assert capsys.readouterr().out.startswith(f"{file}: {reason}")
+
+
 def test_it_agrees_with_a_running_gateway(shared_gateway: Server, capsys: pytest.CaptureFixture[str]) -> None:
     for number, (text, line, reason) in enumerate(BAD.values()):
         if "quantile" not in reason:

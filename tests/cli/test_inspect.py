@@ -51,7 +51,7 @@ def answer(words: list[str], capsys: pytest.CaptureFixture[str]) -> Any:  # noqa
 
 
 def test_the_summary_counts_everything(place: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    found = answer(["--summary", *place], capsys)
+    found = answer(place, capsys)
     assert (found["groups"], found["failed_groups"], found["families"]) == (GROUPS, 2, 52)
     assert found["series"] == GROUPS - 3 + 50 + 1
     assert (found["version"], found["shards"], found["pgw"]) == (GROUPS + 1, 1, __version__)
@@ -60,7 +60,7 @@ def test_the_summary_counts_everything(place: list[str], capsys: pytest.CaptureF
 
 
 def test_the_summary_tells_what_stands_out(place: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    found = answer(["--summary", *place], capsys)
+    found = answer(place, capsys)
     assert found["largest_groups"][0]["group"] == OTHER.name
     sizes = [each["redis_bytes"] for each in found["largest_groups"]]
     assert sizes == sorted(sizes, reverse=True)
@@ -80,13 +80,13 @@ def test_the_bytes_in_redis_are_those_of_all_keys(
 ) -> None:
     with client(redis_server.url) as connection:
         total = sum(int(connection.memory_usage(key, samples=0) or 0) for key in all_keys(connection))
-    found = answer(["--summary", *place], capsys)
+    found = answer(place, capsys)
     assert found["redis_bytes"] == total
     assert total < found["redis_used_memory"]
 
 
 def test_the_summary_for_people(place: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["inspect", "--summary", *place]) == 0
+    assert cli.main(["inspect", *place]) == 0
     facts, *tables = capsys.readouterr().out.split("\n\n")
     assert [line.split()[0] for line in facts.splitlines()] == [
         "groups",
@@ -107,7 +107,7 @@ def test_the_summary_for_people(place: list[str], capsys: pytest.CaptureFixture[
 
 
 def test_the_summary_of_an_empty_store(redis_server: RedisServer, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["inspect", "--summary", f"--redis.url={redis_server.url}"]) == 0
+    assert cli.main(["inspect", f"--redis.url={redis_server.url}"]) == 0
     shown = capsys.readouterr().out
     assert shown.startswith("groups    0\nfamilies  0\n")
     assert "LARGEST" not in shown
@@ -134,6 +134,23 @@ def test_selectors_choose_groups(
     assert shown.count("\n") == count + 1 if count else shown == "no such groups are stored\n"
 
 
+def test_the_earliest_deadlines_stand_out(
+    place: list[str], redis_server: RedisServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def push() -> None:
+        async with opened(redis_server.url) as store:
+            for seconds in (7200, 3600):
+                pushed = write(group(job=f"in{seconds}"), family("b"))
+                await store.push(pushed._replace(lifetime=seconds * 1_000_000))
+
+    asyncio.run(push())
+    found = answer(place, capsys)["earliest_deadlines"]
+    assert [each["group"] for each in found] == ["job/in3600", "job/in7200"]
+    assert found[0]["expires_at"] < found[1]["expires_at"]
+    assert cli.main(["inspect", *place]) == 0
+    assert "Z (in 59m)\n" in capsys.readouterr().out.partition("\nEARLIEST DEADLINES\n")[2]
+
+
 def viewer() -> list[str]:
     """What the document has a user be allowed to do, for the keys of these tests."""
     found = re.search(
@@ -153,10 +170,10 @@ def test_a_user_who_may_only_read_is_enough(
         connection.execute_command("ACL", "SETUSER", "viewer", *rights)
         try:
             allowed = [f"--redis.url={redis_server.tcp_url.replace('://', '://viewer:secret@')}", place[1]]
-            assert len(answer(allowed, capsys)) == GROUPS
-            assert (answer(["--summary", *allowed], capsys)["redis_bytes"] is not None) == sized
+            assert len(answer(["--list", *allowed], capsys)) == GROUPS
+            assert (answer(allowed, capsys)["redis_bytes"] is not None) == sized
             assert ("redis_bytes" in answer([JOB.name, *allowed], capsys)) == sized
-            for words in ([], ["--summary"], [JOB.name]):
+            for words in ([], ["--list"], [JOB.name]):
                 assert cli.main(["inspect", *words, *allowed]) == 0
             assert (" in Redis)" in capsys.readouterr().out) == sized
             assert cli.main(["export", os.devnull, *allowed]) == 0
@@ -173,7 +190,7 @@ def test_nothing_in_redis_changes(
             return {key: connection.dump(key) or b"" for key in sorted(all_keys(connection))}
 
         before = everything()
-        for words in ([], ["--summary"], ["--json"], [JOB.name]):
+        for words in ([], ["--list"], ["--json"], [JOB.name]):
             assert cli.main(["inspect", *words, *place]) == 0
         assert cli.main(["export", "-", *place]) == 0
         assert cli.main(["inspect", "job/none", *place]) == 1

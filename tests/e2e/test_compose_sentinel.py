@@ -14,8 +14,8 @@ import pytest
 import redis
 import yaml
 from client import HOST
-from servers import Program, Server, pgw_command, program_path, stop_all, wait_until
-from topology import COMPOSE, gateway_environment, replaced, steady_ports
+from servers import Program, Server, pgw_command, program_path, stop_all, unused_port, wait_until
+from topology import COMPOSE, gateway_environment, replaced
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -31,8 +31,8 @@ class Started:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        *ports, self.gateway_port = steady_ports(len(REDIS_NAMES + SENTINEL_NAMES) + 1)
-        self.ports = dict(zip(REDIS_NAMES + SENTINEL_NAMES, ports, strict=True))
+        self.gateway_port = unused_port()
+        self.ports = {name: unused_port() for name in REDIS_NAMES + SENTINEL_NAMES}
         self._binary = program_path("redis-server", "redis-server")
         redises = {name: self._service(name, self._redis_words(name)) for name in REDIS_NAMES}
         sentinels = {name: self._service(name, self._sentinel_words(name)) for name in SENTINEL_NAMES}

@@ -134,6 +134,36 @@ def test_two_gateways_never_share_one_storage_path(gateway: StartServer, tmp_pat
     assert 'a{instance="",job="j"} 1' in first.scrape().lines
 
 
+HANDED_OVER = """
+import os, socket, sys
+left, right = socket.socketpair()
+datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+file = os.open(os.devnull, os.O_RDONLY)
+os.dup2({"file": file, "datagrams": datagrams.fileno(), "connection": left.fileno()}[sys.argv[1]], 3)
+os.set_inheritable(3, True)
+os.environ.update(LISTEN_FDS="1", LISTEN_PID=str(os.getpid()))
+os.execv(sys.executable, [sys.executable, "-m", "pgw", "--web.systemd-socket"])
+"""
+
+
+@pytest.mark.parametrize(
+    ("what", "told"),
+    [
+        ("file", "which is no socket (Socket operation on non-socket)"),
+        ("datagrams", "which is not a stream but of type SOCK_DGRAM"),
+        ("connection", "which is a connection"),
+    ],
+)
+def test_what_systemd_hands_over_by_mistake_ends_with_1_and_is_named(tmp_path: Path, what: str, told: str) -> None:
+    program = Program([sys.executable, "-c", HANDED_OVER, what], tmp_path)
+    program.start()
+
+    assert program.wait() == 1
+    assert f"systemd has handed over descriptor 3 (LISTEN_FDS=1), {told}" in program.log
+    assert "Traceback" not in program.log
+    assert list(tmp_path.iterdir()) == [program.log_path]
+
+
 def test_several_addresses_serve_the_same_groups(gateway: StartServer) -> None:
     second = unused_port()
     server = gateway()

@@ -66,6 +66,24 @@ def test_prometheus_sees_pushes_changes_and_deletes(shared_gateway: Server, prom
     assert query(prometheus, f'up{{instance="{HOST}:{shared_gateway.port}"}}')[0][1] == "1"
 
 
+def test_what_has_expired_is_stale_at_the_next_scrape_and_its_push_time_stays(
+    shared_gateway: Server, prometheus: Server
+) -> None:
+    path = "/metrics/job/lease/instance/vm-1"
+    answer = shared_gateway.request("POST", path, b"lease_value 17\n", {"X-Pushgateway-TTL": "4s"})
+    assert answer.status == 200
+    wait_until(lambda: [value for _, value in query(prometheus, "lease_value")] == ["17"], "the push is seen")
+    wait_until(lambda: query(prometheus, "lease_value") == [], "it has expired: the series is stale")
+
+    [(labels, expired)] = query(prometheus, "push_expired_time_seconds")
+    assert labels == {"__name__": "push_expired_time_seconds", "job": "lease", "instance": "vm-1"}
+    [(_, pushed)] = query(prometheus, 'push_time_seconds{job="lease"}')
+    assert float(expired) - float(pushed) == pytest.approx(4)
+    # Not five minutes of staleness: the last sample is from before the deadline, give or take a scrape.
+    [(_, last)] = query(prometheus, "max_over_time(timestamp(lease_value)[5m:1s])")
+    assert float(pushed) < float(last) <= float(expired) + 1
+
+
 def test_prometheus_keeps_the_labels_of_the_group(shared_gateway: Server, prometheus: Server) -> None:
     shared_gateway.post("job/j", '# TYPE h histogram\nh_bucket{le="1"} 1\nh_bucket{le="+Inf"} 2\nh_sum 3\nh_count 2\n')
     shared_gateway.post("job/j/instance/i/path@base64/L3Zhci90bXA", 'q{x="a \\"b\\" \\\\ \\n"} 1e-7\n')

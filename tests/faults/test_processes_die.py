@@ -6,16 +6,17 @@ import os
 import signal
 from typing import TYPE_CHECKING
 
-from load import loaded_topology
+from load import load_on
 from servers import wait_until
 
 if TYPE_CHECKING:
+    from topology import Topology
     from verdict import Tell
 
 
-def test_a_replica_is_killed_and_comes_back(told: Tell) -> None:
-    with loaded_topology() as (topology, load):
-        for replica in topology.replicas[:2]:
+def test_a_replica_is_killed_and_comes_back(three_replicas: Topology, told: Tell) -> None:
+    with load_on(three_replicas) as load:
+        for replica in three_replicas.replicas[:2]:
             replica.kill()
             load.wait_for_more(500)
             replica.start()
@@ -25,9 +26,9 @@ def test_a_replica_is_killed_and_comes_back(told: Tell) -> None:
     assert verdict.harm == {}, verdict
 
 
-def test_workers_are_killed(told: Tell) -> None:
-    with loaded_topology() as (topology, load):
-        for replica in topology.replicas * 2:
+def test_workers_are_killed(three_replicas: Topology, told: Tell) -> None:
+    with load_on(three_replicas) as load:
+        for replica in three_replicas.replicas * 2:
             victim = replica.program.workers()[0]
             os.kill(victim, signal.SIGKILL)
             load.wait_for_more(100)
@@ -40,13 +41,13 @@ def test_workers_are_killed(told: Tell) -> None:
     assert verdict.harm == {}, verdict
 
 
-def test_all_replicas_are_restarted_in_turn_and_no_push_fails(told: Tell) -> None:
-    with loaded_topology() as (topology, load):
-        for replica in topology.replicas:
+def test_all_replicas_are_restarted_in_turn_and_no_push_fails(three_replicas: Topology, told: Tell) -> None:
+    with load_on(three_replicas) as load:
+        for replica in three_replicas.replicas:
             replica.stop()
             load.wait_for_more(100)
             replica.start()
-            topology.balancer.wait_for("UP")
+            three_replicas.balancer.wait_for("UP")
             load.wait_for_more(100)
         verdict = told(load.stop())
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import redis
-from client import HOST
+from client import HOST, Client
 from held import files_of, memory_of
-from load import Load, loaded_topology
+from load import Load, load_on, loaded_topology
 from servers import wait_until
-from topology import running_topology
 
 if TYPE_CHECKING:
+    from servers import RedisServer
     from topology import Topology
     from verdict import Tell
 
@@ -21,14 +22,17 @@ HANGING_SECONDS = 2.5
 """Five times --redis.timeout of the tests in which Redis hangs."""
 MOST_CONNECTIONS = 3 * 2 * 2
 """Three replicas with two workers, and each has a link for reading and one for writing."""
-IMPATIENT = "--redis.timeout=500ms"
+SCRAPES = 120
+"""At once, of two workers. One after the other they would take half a minute, as --redis.timeout is half a second."""
+SCRAPE_PATIENCE = 25.0
+"""Seconds; who waits longer has waited for the scrapes of others."""
 
 
-def test_scripts_are_forgotten_all_the_time(told: Tell) -> None:
-    with loaded_topology() as (topology, load):
+def test_scripts_are_forgotten_all_the_time(three_replicas: Topology, told: Tell) -> None:
+    with load_on(three_replicas) as load:
         end = time.monotonic() + 3
         while time.monotonic() < end:
-            assert topology.redis.command("SCRIPT", "FLUSH") == b"+OK"
+            assert three_replicas.redis.command("SCRIPT", "FLUSH") == b"+OK"
         verdict = told(load.stop())
 
     assert verdict.harm == {}, verdict
@@ -47,44 +51,53 @@ def test_redis_is_killed_and_had_synced_each_write(told: Tell) -> None:
     assert verdict.harm == {}, verdict
 
 
-def test_redis_hangs_for_longer_than_the_gateways_wait(told: Tell) -> None:
-    with loaded_topology(IMPATIENT) as (topology, load):
-        topology.redis.pause()
+def test_redis_hangs_for_longer_than_the_gateways_wait(three_replicas: Topology, told: Tell) -> None:
+    with load_on(three_replicas) as load:
+        three_replicas.redis.pause()
         load.wait_for_refusals()
         time.sleep(HANGING_SECONDS)
-        topology.redis.resume()
+        three_replicas.redis.resume()
         load.wait_for_more()
         verdict = told(load.stop())
 
     assert verdict.harm == {}, verdict
 
 
-def test_nothing_piles_up_while_redis_hangs(told: Tell) -> None:
-    with running_topology(workers=2, flags=(IMPATIENT,)) as topology:
-        replica = topology.replicas[0]
-        with Load((HOST, replica.port), [(HOST, replica.port)], writers=64) as load:
-            before = files_of(replica), memory_of(replica)
-            topology.redis.pause()
-            load.wait_for_refusals(64 * 4)
-            meanwhile = files_of(replica), memory_of(replica)
-            topology.redis.resume()
-            load.wait_for_more(500)
-            wait_until(lambda: connections(topology) <= MOST_CONNECTIONS, "no more connections than links")
-            after = files_of(replica), memory_of(replica)
+def test_nothing_piles_up_while_redis_hangs(three_replicas: Topology, told: Tell) -> None:
+    replica, redis_server = three_replicas.replicas[0], three_replicas.redis
+    with Load((HOST, replica.port), [(HOST, replica.port)], writers=64) as load:
+        before = files_of(replica), memory_of(replica)
+        redis_server.pause()
+        load.wait_for_refusals(64 * 4)
+        meanwhile = files_of(replica), memory_of(replica)
+        redis_server.resume()
+        load.wait_for_more(500)
+        wait_until(lambda: connections(redis_server) <= MOST_CONNECTIONS, "no more connections than links")
+        after = files_of(replica), memory_of(replica)
         verdict = told(load.stop())
 
     assert verdict.harm == {}, verdict
     for files, memory in (meanwhile, after):
         assert files <= before[0] + 64, (before, meanwhile, after)  # one for each writer, should all connect anew
-        assert memory <= before[1] + (32 << 20), (before, meanwhile, after)
+        assert memory <= before[1] + (32 << 20), (before, meanwhile, after)  # 64 pushes that wait are 5 MB
 
 
-def test_redis_is_emptied(told: Tell) -> None:
-    with loaded_topology() as (topology, load):
-        topology.balancer.post("job/marker", "marker 1\n")
+def test_scrapes_that_come_together_while_redis_hangs_fail_together(three_replicas: Topology) -> None:
+    client = Client(three_replicas.replicas[0].port, timeout=SCRAPE_PATIENCE)
+    three_replicas.redis.pause()
+    with ThreadPoolExecutor(SCRAPES) as pool:
+        answers = list(pool.map(lambda _: client.get("/metrics").status, range(SCRAPES)))
+    three_replicas.redis.resume()
+
+    assert answers == [503] * SCRAPES
+
+
+def test_redis_is_emptied(three_replicas: Topology, told: Tell) -> None:
+    with load_on(three_replicas) as load:
+        three_replicas.balancer.post("job/marker", "marker 1\n")
         with load.losing():
-            assert topology.redis.command("FLUSHALL") == b"+OK"
-        for replica in topology.replicas * 4:
+            assert three_replicas.redis.command("FLUSHALL") == b"+OK"
+        for replica in three_replicas.replicas * 4:
             assert MARKER.format(1) not in replica.scrape().lines
         load.wait_for_more(500)
         verdict = told(load.stop())
@@ -114,7 +127,7 @@ def test_redis_comes_back_with_an_older_copy_and_issues_versions_again(told: Tel
     assert verdict.harm == {}, verdict
 
 
-def connections(topology: Topology) -> int:
-    """How many clients Redis has, but for the one that asks."""
-    with redis.Redis.from_url(topology.redis.tcp_url) as client:
+def connections(server: RedisServer) -> int:
+    """How many clients a Redis has, but for the one that asks."""
+    with redis.Redis.from_url(server.tcp_url) as client:
         return len(client.client_list(_type="normal")) - 1

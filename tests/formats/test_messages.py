@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pgw.formats import metrics_pb2 as pb
-from pgw.formats.messages import to_message
+from pgw.formats.messages import stamp, to_message
 from pgw.formats.protobuf_reader import read_protobuf
 from pgw.formats.protobuf_writer import write_delimited
 from pgw.formats.text_reader import TextReader
@@ -220,3 +220,25 @@ def test_a_family_without_metrics_has_a_message() -> None:
     (fragment,) = stored(read_protobuf(wire.delimited(wire.family("a", wire.GAUGE, text_help=b""))))
     assert (fragment.text, fragment.details) == (b"", ())
     assert to_message(fragment).SerializeToString() == wire.family("a", wire.GAUGE, text_help=b"")
+
+
+BODIES = {
+    Type.GAUGE: 'x 1\nx{a="\\nx 1"} 1700000000000\n',
+    Type.SUMMARY: 'x{quantile="1"} 1\nx_sum 2\nx_count 3\nx_sum{a="x_count"} 1\nx_count{a="\\nx_count 7"} 1\n',
+    Type.HISTOGRAM: 'x_bucket{le="1"} 1\nx_count 1\nx_sum{a="x_count"} 1\nx_count{a="\\nx_count 7"} 1\n',
+}
+
+
+@pytest.mark.parametrize("name", ["x", "x_count", "é", "a b", 'q"\\\n', "{,"])
+@pytest.mark.parametrize("kind", BODIES)
+def test_metrics_that_are_read_together_get_each_the_time_of_its_fragment(name: str, kind: Type) -> None:
+    [family] = TextReader().read(f"# TYPE x {kind.word}\n{BODIES[kind]}".encode()).families
+    family = family._replace(name=name)
+    fragments = [
+        Fragment(name, kind, None, write_samples(family, GroupingKey((("job", job),))).encode(), pushed_at=moment)
+        for job, moment in (("j", 1_700_000_000_123_456), ("k", 0), ("l", 1_700_000_000_124_999))
+    ]
+    message = to_message(fragments[0]._replace(text=b"".join(each.text for each in fragments)))
+    stamp(message, fragments)
+    expected = [moment for moment in (1_700_000_000_123, 0, 1_700_000_000_124) for _ in family.metrics]
+    assert [metric.timestamp_ms for metric in message.metric] == expected

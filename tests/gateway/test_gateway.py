@@ -7,10 +7,9 @@ from gateways import Noting, Replica, read_text, replica
 from pushes import INSTANCE, JOB, OTHER, group
 from servers import RedisServer
 
-from pgw.errors import BadGroupingKey, InconsistentPush, StoreConflict, StoreUnavailable, TooManyFamilies
+from pgw.errors import BadGroupingKey, InconsistentPush, StoreConflict, StoreUnavailable
 from pgw.gateway.gateway import ATTEMPTS
 from pgw.gateway.mirror import SLICE_GROUPS
-from pgw.gateway.rules import MOST_FAMILIES
 from pgw.model.family import Exposition, Family, Type
 from pgw.model.group import Group
 from pgw.model.grouping import GroupingKey
@@ -294,14 +293,6 @@ async def test_a_checked_gateway_beside_an_unchecked_one_refuses_what_clashes(re
 
 
 # Readiness, and Redis away.
-
-
-async def test_a_push_of_too_many_families_is_refused_before_redis_is_asked(redis_server: RedisServer) -> None:
-    text = "".join(f"family_{number} 1\n" for number in range(MOST_FAMILIES + 1))
-    async with replica(redis_server.url) as one:
-        with pytest.raises(TooManyFamilies, match="10001 metric families, and the limit is 10000"):
-            await one.push(JOB, text)
-        assert "family_" not in (await one.page()).decode()
 
 
 async def test_a_gateway_is_ready_once_its_view_is_loaded(redis_server: RedisServer) -> None:

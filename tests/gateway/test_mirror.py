@@ -161,6 +161,26 @@ async def test_a_scrape_whose_client_has_gone_leaves_the_view_as_it_should_be() 
     assert await second == 'a{job="job/j"} 1\n'
 
 
+async def test_others_have_their_turn_while_very_many_groups_leave_the_view() -> None:
+    one, slices, turns = Scripted(), 20, 0
+    for number in range(slices * SLICE_GROUPS):
+        one.store.push(group(job=str(number)), "1")
+    await one.page()
+    one.store.changed.clear()
+    one.mirror._feed = Feed()  # as after more deletions than the store remembers
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    other = asyncio.create_task(count())
+    assert await one.page() == ""
+    other.cancel()
+    assert turns >= slices
+
+
 async def test_a_group_that_went_between_the_feed_and_the_reading_is_not_shown() -> None:
     one = Scripted()
     one.store.push(JOB, "1")

@@ -14,6 +14,7 @@ from servers import RedisServer
 
 from pgw.gateway import pulse as pulse_module
 from pgw.gateway.pulse import Pulse
+from pgw.model.group import MICROSECONDS
 from pgw.store.base import Feed
 from pgw.telemetry.process import ProcessMetrics
 from pgw.telemetry.shared import PUSH_SIZE, SLICE, SLICES, Tally
@@ -134,7 +135,7 @@ async def test_a_view_that_cannot_be_loaded_is_tried_again_each_beat(
 
 async def test_slices_that_no_quantile_needs_are_dropped(redis_server: RedisServer) -> None:
     async with replica(redis_server.url) as one:
-        now = (await one.redis.changes(Feed())).now
+        now = (await one.redis.changes(Feed())).now // MICROSECONDS
         old, recent = (f"{PUSH_SIZE}/post/at/{now // SLICE - back}/7" for back in (SLICES + 1, 1))
         await one.redis.count({old: 1, recent: 1, FIELD: 1}, [])
         async with beating(one, Tally()):

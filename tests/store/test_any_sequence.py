@@ -1,6 +1,7 @@
 """Any sequence of pushes, replaces, failures, deletes and wipes, beside a model of a few dictionaries.
 
-After each step the groups, the verdicts, the feed and the index of families are what the model says.
+After each step the groups, the verdicts, the feed and the index of families are what the model says. Groups may
+expire: at once, so that the next step finds them so, or not before the end. Now and then somebody sweeps.
 """
 
 from __future__ import annotations
@@ -14,13 +15,27 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
-from pushes import KEYS, PERMANENT, PREFIX, TIMEOUT, all_keys, client, group, recounted_index, stored_index, write
+from pushes import (
+    KEYS,
+    PERMANENT,
+    PREFIX,
+    TIMEOUT,
+    all_keys,
+    client,
+    group,
+    recounted_index,
+    recounted_totals,
+    stored_deadlines,
+    stored_index,
+    stored_totals,
+    write,
+)
 from servers import RedisServer
 
 from pgw.errors import BadGroupingKey, InconsistentPush
 from pgw.model.consistency import SUFFIXES
 from pgw.model.family import Type
-from pgw.model.group import Fragment
+from pgw.model.group import Fragment, Group
 from pgw.model.grouping import GroupingKey
 from pgw.store.base import Feed, Guard
 from pgw.store.redis_store import RedisStore
@@ -38,9 +53,11 @@ GROUPS = [
 FAMILIES = ["x", "x_count", "x_bucket", "y"]
 TYPES = [Type.GAUGE, Type.COUNTER, Type.SUMMARY, Type.HISTOGRAM]
 VERBS = ["push", "replace"]
+AT_ONCE, LONG = 1, 10**12
 
 PUSHED = st.dictionaries(st.sampled_from(FAMILIES), st.sampled_from(TYPES), max_size=3)
 KEY = st.sampled_from(GROUPS)
+LIFETIME = st.sampled_from([0, 0, AT_ONCE, LONG])
 
 
 @dataclass
@@ -54,13 +71,16 @@ class ModelGroup:
     """What the group was last written with as a whole; None where nobody knows."""
     pushed: bool = False
     failed: bool = False
+    lifetime: int = 0
 
 
 class Model:
     """The rules of a push, on dictionaries."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, linger: bool) -> None:
         self.groups: dict[str, ModelGroup] = {}
+        self._linger = linger
+        """Whether expired groups stay, or go at once."""
 
     def verdict(
         self, key: GroupingKey, pushed: Mapping[str, Type], verb: str, whole: object
@@ -118,7 +138,9 @@ class Model:
                     found.setdefault(name, set()).add(shape)
         return found
 
-    def store(self, key: GroupingKey, pushed: Mapping[str, Type], verb: str, whole: tuple[bool, object]) -> None:
+    def store(
+        self, key: GroupingKey, pushed: Mapping[str, Type], verb: str, whole: tuple[bool, object], lifetime: int
+    ) -> None:
         """Take a push in."""
         new = key.name not in self.groups
         mine = self.groups.setdefault(key.name, ModelGroup())
@@ -131,25 +153,37 @@ class Model:
         mine.families.update(pushed)
         mine.loose = mine.loose - pushed.keys() if whole[0] else mine.loose | pushed.keys()
         mine.pushed = True
+        mine.lifetime = lifetime
+        self._expire(key)
 
-    def fail(self, key: GroupingKey) -> None:
+    def fail(self, key: GroupingKey, lifetime: int) -> None:
         """Note a failure."""
         if key.name in self.groups or key.twin not in self.groups:
-            self.groups.setdefault(key.name, ModelGroup()).failed = True
+            self.groups.setdefault(key.name, ModelGroup(lifetime=lifetime)).failed = True
+            self._expire(key)
+
+    def _expire(self, key: GroupingKey) -> None:
+        mine = self.groups[key.name]
+        if mine.lifetime != AT_ONCE:
+            return
+        if not self._linger:
+            del self.groups[key.name]
+        mine.families, mine.loose, mine.whole = {}, set(), None
 
 
 class AnySequence(RuleBasedStateMachine):
     """Steps, each taken by the store and by the model."""
 
     url: str
+    linger: int
 
     def __init__(self) -> None:
         super().__init__()
         self.runner = asyncio.Runner()
         self.connection = client(self.url)
         self.connection.flushall()
-        self.model = Model()
-        self.store = RedisStore(self.url, prefix=PREFIX, timeout=TIMEOUT)
+        self.model = Model(linger=self.linger > 0)
+        self.store = RedisStore(self.url, prefix=PREFIX, timeout=TIMEOUT, linger=self.linger)
         self.feeds = [Feed()]
         self.last: tuple[GroupingKey, dict[str, Type], bool, str] | None = None
         self.reader: dict[str, object] = {}
@@ -164,14 +198,25 @@ class AnySequence(RuleBasedStateMachine):
         self.runner.close()
         self.connection.close()
 
-    @rule(key=KEY, pushed=PUSHED, verb=st.sampled_from(VERBS), checked=st.booleans(), series=st.sampled_from("12"))
-    def push(self, key: GroupingKey, pushed: dict[str, Type], verb: str, *, checked: bool, series: str) -> None:
+    @rule(
+        key=KEY,
+        pushed=PUSHED,
+        verb=st.sampled_from(VERBS),
+        checked=st.booleans(),
+        series=st.sampled_from("12"),
+        lifetime=LIFETIME,
+    )
+    def push(
+        self, key: GroupingKey, pushed: dict[str, Type], verb: str, *, checked: bool, series: str, lifetime: int
+    ) -> None:
         self.last = key, pushed, checked, series
-        self.send(key, pushed, verb, checked=checked, series=series)
+        self.send(key, pushed, verb, checked=checked, series=series, lifetime=lifetime)
 
-    def send(self, key: GroupingKey, pushed: dict[str, Type], verb: str, *, checked: bool, series: str) -> None:
+    def send(
+        self, key: GroupingKey, pushed: dict[str, Type], verb: str, *, checked: bool, series: str, lifetime: int
+    ) -> None:
         fragments = [Fragment(name, kind, None, f"{name} 1\n".encode()) for name, kind in sorted(pushed.items())]
-        sent = write(key, *fragments, checked=checked, series=series)
+        sent = write(key, *fragments, checked=checked, series=series)._replace(lifetime=lifetime)
         whole = (checked, sent.signature)
         expected = self.model.verdict(key, pushed, verb, whole)
         commit = self.store.push if verb == "push" else self.store.replace
@@ -182,31 +227,71 @@ class AnySequence(RuleBasedStateMachine):
         if expected in ("type", "suffix"):
             with pytest.raises(InconsistentPush, match="is not a" if expected == "type" else "collides with"):
                 self.run(commit(sent))
-            self.model.fail(key)
+            self.model.fail(key, lifetime)
             return
+        assert isinstance(expected, dict) or not expected
+        unswept = self.unswept()
         look = self.run(commit(sent))
-        assert {name: set(shapes.split(" ")) for name, shapes in look.items()} == (expected or {})
+        found = {(name, shape) for name, shapes in look.items() for shape in shapes.split(" ")}
+        wanted = {(name, shape) for name, shapes in dict(expected or {}).items() for shape in shapes}
+        assert wanted <= found <= wanted | unswept
         if look:
             assert self.run(commit(sent._replace(guard=Guard(look, {})))) == {}
-        self.model.store(key, pushed, verb, whole)
+        self.model.store(key, pushed, verb, whole, lifetime)
 
-    @rule(key=KEY)
-    def fail(self, key: GroupingKey) -> None:
-        self.run(self.store.fail(key))
-        self.model.fail(key)
+    def raw(self) -> dict[str, Group]:
+        """All groups, as they are stored."""
+        names = self.run(self.store.names())
+        found = zip(names, self.run(self.store.groups(names)), strict=True)
+        return {name: each for name, each in found if each is not None}
+
+    def visible(self) -> dict[str, Group]:
+        """All groups, as readers show them."""
+        now = self.run(self.store.changes(Feed())).now
+        found = ((name, each.at(now, self.linger)) for name, each in self.raw().items())
+        return {name: each for name, each in found if each is not None}
+
+    def unswept(self) -> set[tuple[str, str]]:
+        """Families, and the shapes of groups that still hold them though they have expired."""
+        shown = self.visible()
+        return {
+            (fragment.name, each.key.shape)
+            for name, each in self.raw().items()
+            for fragment in each.fragments
+            if name not in shown or fragment not in shown[name].fragments
+        }
+
+    @rule()
+    def sweep(self) -> None:
+        while self.run(self.store.expire()):
+            pass
+        assert self.raw() == self.visible()
+
+    @rule(key=KEY, lifetime=LIFETIME)
+    def fail(self, key: GroupingKey, lifetime: int) -> None:
+        self.run(self.store.fail(key, lifetime))
+        self.model.fail(key, lifetime)
 
     @rule(key=KEY)
     def delete(self, key: GroupingKey) -> None:
+        self.sweep()
         assert self.run(self.store.delete(key)) == (key.name in self.model.groups)
         self.model.groups.pop(key.name, None)
 
+    @rule(keys=st.lists(KEY, unique=True, max_size=4), dry_run=st.booleans())
+    def remove(self, keys: list[GroupingKey], *, dry_run: bool) -> None:
+        expected = [key.name in self.model.groups for key in keys]
+        assert self.run(self.store.remove(keys, dry_run=dry_run)) == expected
+        for key in [] if dry_run else keys:
+            self.model.groups.pop(key.name, None)
+
     @precondition(lambda self: self.last is not None)
-    @rule(verb=st.sampled_from(VERBS))
-    def push_again(self, verb: str) -> None:
+    @rule(verb=st.sampled_from(VERBS), lifetime=LIFETIME)
+    def push_again(self, verb: str, lifetime: int) -> None:
         """The same series to the same group, which may be stored without a look at the others."""
         assert self.last is not None
         key, pushed, checked, series = self.last
-        self.send(key, pushed, verb, checked=checked, series=series)
+        self.send(key, pushed, verb, checked=checked, series=series, lifetime=lifetime)
 
     @rule(rarely=st.integers(0, 19))
     def empty(self, rarely: int) -> None:
@@ -218,6 +303,7 @@ class AnySequence(RuleBasedStateMachine):
             self.wipe()
 
     def wipe(self) -> None:
+        self.sweep()
         assert self.run(self.store.wipe()) == len(self.model.groups)
         self.model.groups.clear()
 
@@ -228,21 +314,26 @@ class AnySequence(RuleBasedStateMachine):
         self.late_feed = changes.feed
         known = set() if changes.everything else self.late_reader - set(changes.deleted)
         self.late_reader = known | set(changes.changed)
-        assert self.late_reader == self.model.groups.keys()
+        assert self.late_reader == self.raw().keys()
 
     @invariant()
     def the_groups_are_those_of_the_model(self) -> None:
-        names = sorted(self.model.groups)
-        stored = self.run(self.store.groups(names))
-        for name, found in zip(names, stored, strict=True):
-            assert found is not None, name
+        shown = self.visible()
+        assert shown.keys() == self.model.groups.keys()
+        for name, found in shown.items():
             mine = self.model.groups[name]
             assert {each.name: each.type for each in found.fragments} == mine.families
             assert {each.name for each in found.fragments if each.unchecked} == mine.loose
             assert (found.pushed_at > 0, found.failed_at > 0) == (mine.pushed, mine.failed)
+            assert (found.deadline > 0) == (mine.lifetime > 0)
             assert found.key.name == name
-        groups = [found for found in stored if found is not None]
-        assert stored_index(self.connection) == recounted_index(groups)
+        raw = list(self.raw().values())
+        assert stored_index(self.connection) == recounted_index(raw)
+        assert stored_totals(self.connection) == recounted_totals(raw)
+
+    @invariant()
+    def the_deadlines_are_listed(self) -> None:
+        assert stored_deadlines(self.connection).keys() == {name for name, each in self.raw().items() if each.deadline}
 
     @invariant()
     def the_feed_leads_from_what_was_known_to_what_is(self) -> None:
@@ -253,30 +344,29 @@ class AnySequence(RuleBasedStateMachine):
             self.reader.pop(name, None)
         for name, found in zip(changes.changed, self.run(self.store.groups(changes.changed)), strict=True):
             self.reader[name] = found
-        names = sorted(self.model.groups)
-        assert self.reader == dict(zip(names, self.run(self.store.groups(names)), strict=True))
+        assert self.reader == self.raw()
         assert changes.everything or changes.feed.version >= self.feeds[-1].version
         self.feeds = [changes.feed]
 
     @invariant()
     def there_are_no_other_keys(self) -> None:
-        groups = {KEYS.group(name) for name in self.model.groups}
+        groups = {KEYS.group(name) for name in self.raw()}
         assert groups <= all_keys(self.connection) <= PERMANENT | groups
 
 
-@pytest.mark.parametrize("tombstones_kept", [10_000, 2])
+@pytest.mark.parametrize(("tombstones_kept", "linger"), [(10_000, 10**12), (2, 0)])
 def test_any_sequence_leads_to_what_the_model_says(
-    redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch, tombstones_kept: int
+    redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch, tombstones_kept: int, linger: int
 ) -> None:
     monkeypatch.setattr("pgw.store.redis_store.TOMBSTONES_KEPT", tombstones_kept)
     monkeypatch.setattr("pgw.store.redis_store.NAMES_AT_ONCE", 3)
     monkeypatch.setattr(AnySequence, "url", redis_server.url, raising=False)
+    monkeypatch.setattr(AnySequence, "linger", linger, raising=False)
     run_state_machine_as_test(
         AnySequence,
         settings=settings(
             max_examples=100,
             stateful_step_count=30,
-            deadline=None,
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
         ),
     )

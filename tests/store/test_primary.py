@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 from certificates import Authority
 from primaries import SERVICE, Cluster, Watched, clustered, plain, role, watched
-from pushes import JOB, KEYS, OTHER, PREFIX, TIMEOUT, family, opened, read, write
+from pushes import INSTANCE, JOB, KEYS, OTHER, PREFIX, TIMEOUT, family, opened, read, write
 from servers import Program, program_path, unused_port, wait_until
 
 from pgw.errors import StoreError, StoreRefused, StoreUnavailable
@@ -343,6 +343,9 @@ async def test_a_user_who_may_do_just_what_the_readme_lists_can_do_all(own_redis
         await store.push(write(JOB, family("a")))
         await store.replace(write(OTHER, family("a"), family("b")))
         await store.fail(JOB)
+        await store.push(write(INSTANCE, family("c"))._replace(lifetime=1))
+        await store.push(write(INSTANCE, family("c"))._replace(lifetime=1))
+        assert not await store.expire()
         await store.count({"x": 1.0}, ["y"])
         assert (await store.copies([(JOB.name, "a")]))[0].fragment is not None
         assert await store.delete(JOB)

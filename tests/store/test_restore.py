@@ -20,16 +20,19 @@ from pushes import (
     opened_fake,
     read,
     recounted_index,
+    recounted_totals,
+    stored_deadlines,
     stored_index,
+    stored_totals,
     write,
 )
 from servers import RedisServer
 
-from pgw.errors import BadGroupingKey, InconsistentPush
+from pgw.errors import BadGroupingKey, InconsistentPush, StoreFull
 from pgw.model.family import Type
 from pgw.model.group import Fragment
 from pgw.model.grouping import GroupingKey
-from pgw.store.base import Feed, Guard
+from pgw.store.base import Feed, Guard, Limits
 from pgw.store.redis_store import RedisStore
 
 PUSHED, FAILED = 1_700_000_000_000_001, 1_600_000_000_000_002
@@ -149,12 +152,75 @@ async def test_a_family_of_groups_of_other_shapes_has_to_be_compared_first(store
     assert await store.restore(restored._replace(guard=seen), PUSHED, 0) == shapes, "what was compared has changed"
 
 
-Step = tuple[str, GroupingKey, dict[str, Type]]
+HOUR = 3_600_000_000
+FUTURE = 4_000_000_000_000_004
+
+
+async def test_a_deadline_is_restored_and_listed(store: RedisStore) -> None:
+    await store.push(write(JOB, family("a"))._replace(lifetime=HOUR))
+    await store.push(write(OTHER, family("a"))._replace(lifetime=HOUR))
+    await store.restore(write(JOB, dated("a")), PUSHED, 0, deadline=FUTURE)
+    await store.restore(write(OTHER, dated("a")), PUSHED, 0)
+    assert [(await read(store, key)).deadline for key in (JOB, OTHER)] == [FUTURE, 0]
+
+
+async def test_what_had_expired_expires_again(store: RedisStore) -> None:
+    await store.restore(write(JOB, dated("a")), PUSHED, 0, deadline=PUSHED + 1)
+    assert (await read(store, JOB)).deadline == PUSHED + 1
+    await store.expire()
+    assert await store.names() == [], "nothing lingers here, and it expired long ago"
+
+
+async def test_a_group_that_has_expired_is_replaced(store: RedisStore) -> None:
+    await store.push(write(JOB, family("a"))._replace(lifetime=1))
+    assert await store.restore(write(JOB, dated("b")), PUSHED, 0) == {}
+    found = await read(store, JOB)
+    assert ([each.name for each in found.fragments], found.deadline) == (["b"], 0)
+
+
+@pytest.mark.parametrize(("rehearsal", "left"), [(False, [JOB.name]), (True, [])])
+async def test_what_has_expired_is_in_nobodys_way(store: RedisStore, *, rehearsal: bool, left: list[str]) -> None:
+    await store.push(write(OTHER, family("a", Type.COUNTER))._replace(lifetime=1))
+    await store.push(write(group(job="j", instance=""), family("b"))._replace(lifetime=1))
+    assert await store.restore(write(JOB, dated("a")), PUSHED, 0, rehearsal=rehearsal) == {}
+    assert await store.names() == left
+
+
+@pytest.mark.parametrize("rehearsal", [False, True])
+@pytest.mark.parametrize(
+    ("limits", "reason"),
+    [
+        (Limits(series=2), "series"),
+        (Limits(groups=1), "groups"),
+        (Limits(groups_per_job=1), "groups-per-job"),
+    ],
+)
+async def test_the_limits_of_the_store_hold(
+    redis_server: RedisServer, limits: Limits, reason: str, *, rehearsal: bool
+) -> None:
+    async with opened(redis_server.url, limits=limits) as store:
+        await store.push(write(JOB, family("a"), family("b")))
+        before = (await store.changes(Feed())).feed
+        with pytest.raises(StoreFull, match=reason):
+            await store.restore(write(INSTANCE, dated("c")), PUSHED, 0, rehearsal=rehearsal)
+        assert (await store.changes(before)).changed == []
+        assert await store.restore(write(JOB, dated("c"), dated("d")), PUSHED, 0, rehearsal=rehearsal) == {}
+
+
+async def test_expired_groups_do_not_count_for_the_limits(redis_server: RedisServer) -> None:
+    async with opened(redis_server.url, limits=Limits(series=2, groups=1)) as store:
+        await store.push(write(OTHER, family("a"), family("b"))._replace(lifetime=1))
+        assert await store.restore(write(JOB, dated("c"), dated("d")), PUSHED, 0) == {}
+        assert await store.names() == [JOB.name]
+
+
+Step = tuple[str, GroupingKey, dict[str, Type], int]
 STEPS: st.SearchStrategy[list[Step]] = st.lists(
     st.tuples(
-        st.sampled_from(["restore", "push", "replace", "delete"]),
+        st.sampled_from(["restore", "push", "replace", "delete", "expire"]),
         st.sampled_from([JOB, OTHER, INSTANCE]),
         st.dictionaries(st.sampled_from(["a", "a_sum", "b"]), st.sampled_from(list(Type)), max_size=3),
+        st.sampled_from([0, 1, HOUR]),
     ),
     max_size=8,
 )
@@ -162,7 +228,9 @@ STEPS: st.SearchStrategy[list[Step]] = st.lists(
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=STEPS)
-async def test_the_index_is_what_a_recount_gives(redis_server: RedisServer, steps: list[Step]) -> None:
+async def test_the_index_the_totals_and_the_deadlines_are_what_a_recount_gives(
+    redis_server: RedisServer, steps: list[Step]
+) -> None:
     connection = client(redis_server.url)
     connection.flushall()
     async with opened(redis_server.url) as store:
@@ -170,18 +238,22 @@ async def test_the_index_is_what_a_recount_gives(redis_server: RedisServer, step
             await take(store, step)
         groups = [each for each in await store.groups(await store.names()) if each is not None]
         assert stored_index(connection) == recounted_index(groups)
+        assert stored_totals(connection) == recounted_totals(groups)
+        assert stored_deadlines(connection).keys() == {each.key.name for each in groups if each.deadline}
         assert connection.zcard(KEYS.changes) == len(groups)
     connection.close()
 
 
 async def take(store: RedisStore, step: Step) -> None:
     """Take a step, which may be refused."""
-    verb, key, types = step
-    pushed = write(key, *(dated(name, kind) for name, kind in types.items()))
+    verb, key, types, lifetime = step
+    pushed = write(key, *(dated(name, kind) for name, kind in types.items()))._replace(lifetime=lifetime)
     with suppress(InconsistentPush):
         if verb == "restore":
-            await store.restore(pushed, PUSHED, FAILED)
+            await store.restore(pushed, PUSHED, FAILED, deadline=lifetime and PUSHED + 3000 * lifetime)
         elif verb == "delete":
             await store.delete(key)
+        elif verb == "expire":
+            await store.expire()
         else:
             await (store.push if verb == "push" else store.replace)(pushed)

@@ -14,7 +14,8 @@ from servers import RedisServer
 from pgw.errors import InconsistentPush, StoreBusy, StoreUnavailable
 from pgw.model.family import Type
 from pgw.store.link import Argument, Call, Reply
-from pgw.store.writer import BATCH_BYTES, BATCH_PUSHES, WAITING_BYTES, WAITING_PUSHES, Part, Writer
+from pgw.store.watch import Watch
+from pgw.store.writer import BATCH_BYTES, BATCH_PUSHES, TRIP_PUSHES, WAITING_BYTES, WAITING_PUSHES, Part, Writer
 
 Batch = list[tuple[Argument, ...]]
 
@@ -55,7 +56,7 @@ class Writing:
     def __init__(self) -> None:
         self.link = SlowLink()
         link: Any = self.link
-        self.writer = Writer(link, pushes)
+        self.writer = Writer(link, pushes, watch=Watch(), timeout=1.0)
         self.tasks: list[asyncio.Task[Reply]] = []
 
     async def begin(self, *writes: Part | Call) -> None:
@@ -103,11 +104,15 @@ async def test_pushes_and_other_calls_go_out_in_the_order_in_which_they_came(wri
     assert writing.link.sent[1] == [("PUSHES", "a", "b"), ("DELETE",), ("FAIL",), ("PUSHES", "c"), ("COUNT",)]
 
 
-async def test_a_batch_has_so_many_pushes_at_most(writing: Writing) -> None:
+async def test_a_call_and_a_batch_have_so_many_pushes_at_most(writing: Writing) -> None:
     await writing.begin(part("first"))
-    await writing.begin(*map(part, keys(2 * BATCH_PUSHES + 1)))
-    await writing.end()
-    assert [len(batch[0]) - 1 for batch in writing.link.sent] == [1, BATCH_PUSHES, BATCH_PUSHES, 1]
+    await writing.begin(*map(part, keys(2 * TRIP_PUSHES + BATCH_PUSHES + 1)))
+    assert await writing.end() == [
+        "stored first",
+        *(f"stored {key}" for key in keys(2 * TRIP_PUSHES + BATCH_PUSHES + 1)),
+    ]
+    full = [BATCH_PUSHES] * (TRIP_PUSHES // BATCH_PUSHES)
+    assert [[len(call) - 1 for call in batch] for batch in writing.link.sent] == [[1], full, full, [BATCH_PUSHES, 1]]
 
 
 async def test_a_batch_has_so_many_bytes_at_most_and_a_larger_push_goes_alone(writing: Writing) -> None:

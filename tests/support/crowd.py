@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from servers import Program
 
 PATIENCE = 60.0
-PAUSE = 0.1
-"""Seconds after a refusal. The gateway asks for one: this crowd is rude."""
+PAUSE = 1.0
+"""Seconds after a refusal, as Retry-After says."""
 CONNECTING = 200
 """Clients that connect at the same time, so that none has to wait for its second SYN."""
 OTHER_FILES = 100

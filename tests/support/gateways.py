@@ -46,11 +46,11 @@ class Noting:
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401  whatever the store has
         method = getattr(self._store, name)
 
-        async def noted(*arguments: object) -> object:
+        async def noted(*arguments: object, **named: object) -> object:
             self.calls[name] += 1
             if name in self.before:
                 await self.before[name]()
-            return await method(*arguments)
+            return await method(*arguments, **named)
 
         return noted
 
@@ -67,11 +67,11 @@ class Replica(NamedTuple):
     mirror: Mirror
     gateway: Gateway
 
-    async def push(self, key: GroupingKey, text: str) -> None:
-        await self.gateway.push(key, read_text(text))
+    async def push(self, key: GroupingKey, text: str, *, asked: float | None = None) -> None:
+        await self.gateway.push(key, read_text(text), asked)
 
-    async def replace(self, key: GroupingKey, text: str) -> None:
-        await self.gateway.replace(key, read_text(text))
+    async def replace(self, key: GroupingKey, text: str, *, asked: float | None = None) -> None:
+        await self.gateway.replace(key, read_text(text), asked)
 
     async def page(self, *, compressed: bool = False) -> bytes:
         return b"".join((await self.gateway.scrape(compressed=compressed, scheme=DEFAULT_SCHEME)).chunks)
@@ -81,7 +81,7 @@ class Replica(NamedTuple):
         return [
             line
             for line in (await self.page()).decode().split("\n")[:-1]
-            if not line.startswith(("#", "push_", "pushgateway_"))
+            if not line.startswith(("#", "push_", "pushgateway_", "pgw_"))
         ]
 
     async def group(self, key: GroupingKey) -> Group | None:
@@ -90,8 +90,8 @@ class Replica(NamedTuple):
 
 
 @asynccontextmanager
-async def replica(url: str, *, checked: bool = True) -> AsyncIterator[Replica]:
-    async with opened(url) as redis:
+async def replica(url: str, *, checked: bool = True, linger: int = 0) -> AsyncIterator[Replica]:
+    async with opened(url, linger=linger) as redis:
         store = Noting(redis)
-        mirror = Mirror(store, View(write_head), OWN)
+        mirror = Mirror(store, View(write_head), OWN, linger=linger)
         yield Replica(redis, store, mirror, Gateway(store, mirror, own=OWN_TYPES, checked=checked))

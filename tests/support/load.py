@@ -52,7 +52,13 @@ class Load:
     """Writers and readers, from entering the context until it is left or `stop` is called."""
 
     def __init__(
-        self, pushed_to: Address, scraped: Sequence[Address], *, writers: int = WRITERS, patience: float = PATIENCE
+        self,
+        pushed_to: Address,
+        scraped: Sequence[Address],
+        *,
+        writers: int = WRITERS,
+        patience: float = PATIENCE,
+        large_bytes: int = LARGE_BYTES,
     ) -> None:
         self.verdict = Verdict()
         self._ledger = Ledger(self.verdict)
@@ -60,6 +66,7 @@ class Load:
         self._scraped = scraped
         self._writers = writers
         self._patience = patience
+        self._large_bytes = large_bytes
         self._numbers: Counter[str] = Counter()
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -86,6 +93,10 @@ class Load:
         """Wait until so many more pushes were refused."""
         wanted = self.verdict.refused.total() + pushes
         wait_until(lambda: self.verdict.refused.total() >= wanted, f"{pushes} more refusals")
+
+    def rest(self) -> None:
+        """Let every client finish what it does; what a test does then happens to what they have left."""
+        self._end()
 
     def stop(self) -> Verdict:
         """Let every client finish what it does, then look whether all that was acknowledged is there."""
@@ -115,7 +126,7 @@ class Load:
 
     async def _write(self, writer: int) -> None:
         connection = Connection(self._pushed_to, keeps_alive=writer % 4 != 3)
-        padding = b"# " + b"." * LARGE_BYTES + b"\n" if writer == 1 else b""
+        padding = b"# " + b"." * self._large_bytes + b"\n" if writer == 1 else b""
         turn = 0
         while not self._done.is_set():
             turn += 1
@@ -182,13 +193,16 @@ class Load:
                 self._ledger.audit(text, f"{address[0]}:{address[1]}")
 
 
+def load_on(topology: Topology) -> Load:
+    """Push through the balancer, and scrape each replica."""
+    return Load((HOST, topology.balancer.port), [(HOST, replica.port) for replica in topology.replicas])
+
+
 @contextmanager
 def loaded_topology(*flags: str, redis_options: Sequence[str] = ()) -> Iterator[tuple[Topology, Load]]:
     """Start a topology with two workers in each replica, flags and options as given, and put the load on it."""
-    with running_topology(workers=2, flags=flags, redis_options=redis_options) as topology:
-        scraped = [(HOST, replica.port) for replica in topology.replicas]
-        with Load((HOST, topology.balancer.port), scraped) as load:
-            yield topology, load
+    with running_topology(workers=2, flags=flags, redis_options=redis_options) as topology, load_on(topology) as load:
+        yield topology, load
 
 
 async def scrape(address: Address, *, compressed: bool) -> str | None:

@@ -15,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-OWN_PREFIXES = ("pushgateway_", "go_", "process_", "python_", "promhttp_")
+OWN_PREFIXES = ("pushgateway_", "pgw_", "go_", "process_", "python_", "promhttp_")
 PUSH_TIMES = ("push_time_seconds", "push_failure_time_seconds")
 SAMPLE = re.compile(r'[a-zA-Z_:][a-zA-Z0-9_:]*(\{([a-zA-Z_]\w*="(\\.|[^"\\])*",?)*\})? \S+')
 JOB_LABEL = re.compile(r'[{,]job="')

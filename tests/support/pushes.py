@@ -6,6 +6,8 @@ Never: starts a server.
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from contextlib import asynccontextmanager
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
@@ -17,7 +19,7 @@ from pgw.errors import StoreUnavailable
 from pgw.model.family import Type
 from pgw.model.group import Fragment, Group
 from pgw.model.grouping import GroupingKey
-from pgw.store.base import NO_GUARD, Guard, Write
+from pgw.store.base import NO_GUARD, NO_LIMITS, Guard, Limits, Write
 from pgw.store.keys import Keys
 from pgw.store.redis_store import RedisStore
 
@@ -28,7 +30,16 @@ if TYPE_CHECKING:
 
 PREFIX = "pgw-test"
 KEYS = Keys(PREFIX)
-PERMANENT = {KEYS.changes, KEYS.tombstones, KEYS.families, KEYS.version, KEYS.epoch, KEYS.telemetry}
+PERMANENT = {
+    KEYS.changes,
+    KEYS.tombstones,
+    KEYS.families,
+    KEYS.version,
+    KEYS.epoch,
+    KEYS.telemetry,
+    KEYS.deadlines,
+    KEYS.totals,
+}
 TIMEOUT = 10.0  # far beyond what a busy machine needs; tests of the time limit set their own
 
 
@@ -92,6 +103,27 @@ def recounted_index(groups: list[Group]) -> dict[str, dict[tuple[int, str], int]
     return index
 
 
+def stored_deadlines(connection: redis.Redis) -> dict[str, int]:
+    """`:deadlines` as group -> microseconds since 1970."""
+    raw: list[tuple[bytes, float]] = connection.zrange(KEYS.deadlines, 0, -1, withscores=True)  # type: ignore[assignment]
+    return {name.decode(): int(when) for name, when in raw}
+
+
+def stored_totals(connection: redis.Redis) -> dict[str, int]:
+    """`:totals` as it is."""
+    raw: dict[bytes, bytes] = connection.hgetall(KEYS.totals)  # type: ignore[assignment]
+    return {field.decode(): int(value) for field, value in raw.items()}
+
+
+def recounted_totals(groups: list[Group]) -> dict[str, int]:
+    """What `:totals` has to be for these groups."""
+    totals: Counter[str] = Counter()
+    for each in groups:
+        totals[each.key.name.partition("/")[0] + "/" + each.key.name.split("/")[1]] += 1
+        totals["series"] += sum(fragment.text.count(b"\n") for fragment in each.fragments)
+    return {field: count for field, count in totals.items() if count}
+
+
 def all_keys(connection: redis.Redis) -> set[str]:
     return {key.decode() for key in connection.scan_iter(count=1000)}
 
@@ -110,7 +142,7 @@ class FakeLink:
         await self._redis.aclose()
 
     async def _call(self, call: Call) -> Reply:
-        words: tuple[Any, ...] = call.words
+        words: tuple[Any, ...] = call._replace(until=math.inf).sent(0.0)
         if call.script is not None:
             words = ("EVAL", call.script.source, *words[2:])
         try:
@@ -120,9 +152,11 @@ class FakeLink:
 
 
 @asynccontextmanager
-async def opened(url: str, *, time_limit: float = TIMEOUT) -> AsyncIterator[RedisStore]:
-    """A store on the Redis at `url`."""
-    store = RedisStore(url, prefix=PREFIX, timeout=time_limit)
+async def opened(
+    url: str, *, time_limit: float = TIMEOUT, linger: int = 0, limits: Limits = NO_LIMITS
+) -> AsyncIterator[RedisStore]:
+    """A store on the Redis at `url`; expired groups linger for so many microseconds."""
+    store = RedisStore(url, prefix=PREFIX, timeout=time_limit, linger=linger, limits=limits)
     try:
         yield store
     finally:
@@ -130,9 +164,9 @@ async def opened(url: str, *, time_limit: float = TIMEOUT) -> AsyncIterator[Redi
 
 
 @asynccontextmanager
-async def opened_fake() -> AsyncIterator[RedisStore]:
+async def opened_fake(*, linger: int = 0) -> AsyncIterator[RedisStore]:
     """A store whose scripts run in fakeredis."""
-    store = RedisStore("redis://nowhere", prefix=PREFIX, timeout=TIMEOUT)
+    store = RedisStore("redis://nowhere", prefix=PREFIX, timeout=TIMEOUT, linger=linger)
     link: Any = FakeLink()
     store._reader = store._writer._link = link
     try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import http.client
 import os
+import random
 import shlex
 import shutil
 import signal
@@ -17,6 +18,7 @@ import sys
 import tempfile
 import time
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 30.0  # a cold start of four workers on a busy machine with two cores took 6
 STOP_SECONDS = 40.0  # gunicorn's graceful timeout is 30 by default
+FIRST_PORT, PORTS_EACH, PORT_SHARES = 11_000, 2_500, 4
+"""The last is 20,999: a node of a Redis cluster listens at 10,000 more, too, and from 32,768 on there are clients."""
 
 
 def program_path(name: str, package: str) -> str:
@@ -43,11 +47,23 @@ def program_path(name: str, package: str) -> str:
 
 
 def unused_port() -> int:
-    """A TCP port of loopback that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A TCP port of loopback that was free a moment ago.
+
+    It is none that the kernel gives to clients, each process of pytest-xdist has ports of its own, and none is given
+    twice: nobody takes it before the server that it is for.
+    """
+    for port in _ports():
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind((HOST, port))
+            return port
+    pytest.fail("all ports of this process were used")
+
+
+@cache
+def _ports() -> Iterator[int]:
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % PORT_SHARES
+    first = FIRST_PORT + number * PORTS_EACH
+    return iter(random.sample(range(first, first + PORTS_EACH), PORTS_EACH))
 
 
 def wait_until(condition: Callable[[], bool], what: str, seconds: float = START_SECONDS) -> None:

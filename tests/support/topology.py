@@ -9,19 +9,17 @@ from __future__ import annotations
 
 import csv
 import os
-import random
 import re
 import shutil
 import signal
-import socket
 import tempfile
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import yaml
 from client import HOST, Client
-from servers import ROOT, Program, RedisServer, Server, pgw_command, program_path, stop_all, wait_until
+from servers import ROOT, Program, RedisServer, Server, pgw_command, program_path, stop_all, unused_port, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -32,8 +30,6 @@ ADDRESS = re.compile(r"(?<![\w.-])(?:[a-zA-Z][\w.-]*|\d+(?:\.\d+){3}|\*)?:\d{2,5
 """What stands for an address in the shipped files: `host:port`, or `:port` of a listening socket."""
 DOCKER_NAME_SERVER = "127.0.0.11:53"
 """Asked for names only; the native topology has none."""
-MOST_PORTS = 8
-"""Redis, three replicas, two of HAProxy, redis_exporter and Prometheus."""
 BACKEND = "replicas"
 """The backend of haproxy.cfg that has the health checks."""
 
@@ -63,18 +59,6 @@ def replaced(text: str, words: Mapping[str, str]) -> str:
         assert text.count(old) == 1, f"{old!r} is {text.count(old)} times in the text"
         text = text.replace(old, new)
     return text
-
-
-def steady_ports(count: int) -> Iterator[int]:
-    """Free ports that no outgoing connection gets: what is stopped here must find its own free when it starts again."""
-    first_outgoing = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
-    candidates = iter(random.sample(range(10_000, max(first_outgoing, 20_000)), 50 * count))
-    for _ in range(count):
-        for port in candidates:
-            with suppress(OSError), socket.socket() as probe:
-                probe.bind((HOST, port))
-                break
-        yield port
 
 
 class ShippedRedis(RedisServer):
@@ -152,8 +136,7 @@ class Topology:
         self, directory: Path, *, workers: int, flags: Sequence[str] = (), redis_options: Sequence[str] = ()
     ) -> None:
         self._directory = directory
-        self._ports = steady_ports(MOST_PORTS)
-        self.redis = ShippedRedis(self._place("redis"), next(self._ports), *redis_options)
+        self.redis = ShippedRedis(self._place("redis"), unused_port(), *redis_options)
         self.replicas = [self._replica(name, [f"--workers={workers}", *flags]) for name in NAMES]
         self.balancer = self._balancer()
         self._watchers: list[Server] = []
@@ -176,7 +159,7 @@ class Topology:
     def start_redis_exporter(self) -> Client:
         """Start what shows the metrics of Redis, on /metrics."""
         path = program_path("prometheus-redis-exporter", "prometheus-redis-exporter (Debian)")
-        port = next(self._ports)
+        port = unused_port()
         command = [path, f"-redis.addr={self.redis.tcp_url}", f"-web.listen-address={HOST}:{port}"]
         server = Exporter(Program(command, self._place("redis-exporter")), port)
         return self._watch(server)
@@ -184,7 +167,7 @@ class Topology:
     def start_prometheus(self, exporter: Client) -> Client:
         """Start Prometheus with the shipped configuration and alerts; it scrapes each second instead of every 15."""
         path = program_path("prometheus", "prometheus (Debian)")
-        directory, port = self._place("prometheus"), next(self._ports)
+        directory, port = self._place("prometheus"), unused_port()
         addresses = {
             **self._gateway_addresses(),
             "haproxy:9091": f"{HOST}:{self.balancer.port}",
@@ -230,13 +213,13 @@ class Topology:
         return {f"{replica.name}:9091": f"{HOST}:{replica.port}" for replica in self.replicas}
 
     def _replica(self, name: str, flags: Sequence[str]) -> Replica:
-        port = next(self._ports)
+        port = unused_port()
         command = [*pgw_command(), f"--web.listen-address={HOST}:{port}", *flags]
         environ = gateway_environment(name, {"redis:6379": f"{HOST}:{self.redis.port}"})
         return Replica(name, Program(command, self._place(name), environ), port)
 
     def _balancer(self) -> Balancer:
-        directory, port, own_port = self._place("haproxy"), next(self._ports), next(self._ports)
+        directory, port, own_port = self._place("haproxy"), unused_port(), unused_port()
         addresses = {
             **self._gateway_addresses(),
             ":9091": f"{HOST}:{port}",

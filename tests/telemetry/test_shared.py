@@ -167,7 +167,9 @@ def test_what_is_shown_does_not_depend_on_the_order_in_which_the_store_answers(r
 def test_the_families_are_what_the_rules_for_pushes_know() -> None:
     tally = observed([1])
     tally.count_request(code=200, handler="push", method="POST")
-    fragments = WRITE(summed(tally), NOW)
+    fragments = WRITE({**summed(tally), "expired": 3.0, "limits/push.max-series": 2.0}, NOW)
+    assert b'pgw_limited_pushes_total{limit="push.max-series"} 2\n' in [each.text for each in fragments]
+    assert b"pgw_expired_groups_total 3\n" in [each.text for each in fragments]
     assert {each.name: each.type for each in fragments} == OWN_TYPES
     page = "".join(write_head(each.name, each.type, each.help) + each.text.decode() for each in fragments)
     parsed = {family.name: family.type for family in text_string_to_metric_families(page)}

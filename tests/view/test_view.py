@@ -197,7 +197,7 @@ class History(RuleBasedStateMachine):
 
 
 def test_the_page_does_not_depend_on_what_was_before_and_is_valid() -> None:
-    run_state_machine_as_test(History, settings=settings(max_examples=200, stateful_step_count=20, deadline=None))
+    run_state_machine_as_test(History, settings=settings(max_examples=200, stateful_step_count=20))
 
 
 # What stands where pushes that nobody checked clash.
@@ -373,10 +373,11 @@ def test_a_text_without_the_count_of_a_histogram_stands_as_a_whole() -> None:
 def test_families_are_shown_with_one_type_and_help_and_their_details() -> None:
     detailed = fragment("x", 'x{a="1"} 1\n', unchecked=False)._replace(details=(b"more",), help="Help.")
     plain = fragment("x", 'x{a="2"} 2\n', unchecked=False)
-    view = view_of(("job/a", 1, detailed), ("job/b", 1, plain), ("job/c", 1, fragment("y", "", unchecked=False)))
+    view = view_of(("job/a", 1, detailed), ("job/b", 2, plain), ("job/c", 1, fragment("y", "", unchecked=False)))
     view.show_own([own("pushgateway_own 1\n")])
     view.settle()
-    assert list(view.shown()) == [[own("pushgateway_own 1\n")], [detailed, plain._replace(help="Help.")]]
+    shown = [detailed._replace(pushed_at=1), plain._replace(pushed_at=2, help="Help.")]
+    assert list(view.shown()) == [[own("pushgateway_own 1\n")], shown]
     assert (view.type_of("x"), view.type_of("y"), view.type_of("z")) == (Type.GAUGE, None, None)
     view.put("job/a", 2, [detailed._replace(details=())])
     view.settle()
@@ -398,3 +399,19 @@ def test_a_fragment_of_which_something_is_hidden_is_shown_without_details() -> N
     view.settle()
     [[whole]] = view.shown()
     assert (whole.text, whole.details) == (two.text, two.details)
+
+
+def test_a_family_is_shown_with_the_time_of_the_push_that_brought_it() -> None:
+    x, y = (fragment(name, f"{name} 1\n", unchecked=False) for name in "xy")
+    view = View(write_head)
+
+    def times() -> list[int]:
+        view.settle()
+        return [each.pushed_at for family in view.shown() for each in family]
+
+    view.put("job/a", 7, [x._replace(pushed_at=7), y._replace(pushed_at=7)])
+    assert times() == [7, 7]
+    view.put("job/a", 9, [x._replace(pushed_at=7), y._replace(pushed_at=9)])
+    assert times() == [7, 9]
+    view.put("job/a", 11, [x._replace(pushed_at=11), y._replace(pushed_at=11)])
+    assert times() == [11, 11]

@@ -147,7 +147,7 @@ BODIES = [
     (b"", {"Content-Encoding": "gzip"}, "EOF"),
     (b"a_metric 1\n", {"Content-Encoding": "GZip"}, "gzip: invalid header"),
     (b"a 1\n", {"Content-Encoding": "gzip"}, "unexpected EOF"),
-    (gzip.compress(b"a 1\n")[:-1], {"Content-Encoding": " gzip "}, "unexpected EOF"),
+    (gzip.compress(b"a 1\n", mtime=0)[:-1], {"Content-Encoding": " gzip "}, "unexpected EOF"),
 ]
 
 
@@ -436,7 +436,11 @@ KINDS: list[tuple[PgwError, int]] = [
     (errors.BadBody("EOF"), 400),
     (errors.ParseError(7, "bad"), 400),
     (errors.InconsistentPush("bad"), 400),
-    (errors.TooManyFamilies(3, 2), 400),
+    (errors.BadLifetime("x", "a duration"), 400),
+    (errors.PushTooLarge("push.max-series", "3", 2), 400),
+    (errors.StoreFull("groups", 3, 2), 429),
+    (errors.BadParameter("dry_run", "perhaps", "true or false"), 400),
+    (errors.SelectorError("{", 1, "a label name"), 400),
     (errors.BodyTooLarge(7), 413),
     (errors.StoreUnavailable("away"), 503),
     (errors.StoreRefused("no rights"), 503),
@@ -512,11 +516,14 @@ async def test_while_redis_is_away_requests_are_answered_and_the_process_is_heal
             ("PUT", "/metrics/job/j"),
             ("DELETE", "/metrics/job/j"),
             ("GET", "/metrics"),
+            ("GET", "/metrics?timestamps=1"),
             ("GET", "/-/ready"),
         ):
-            result = await client.simulate_request(method, path, body="a 1\n" if method != "GET" else None)
+            body, headers = "a 1\n" if method != "GET" else None, {"Accept-Encoding": "gzip"}
+            result = await client.simulate_request(method, path, body=body, headers=headers)
             assert result.status_code == 503
             assert result.headers["Retry-After"] == "1"
+            assert "Content-Encoding" not in result.headers
         for path in ("/-/healthy", "/-/metrics"):
             assert (await client.simulate_get(path)).status_code == 200
         own_redis.start()

@@ -8,8 +8,10 @@
 --     answer before; how many groups at most
 --   returns epoch, version at this moment, 1 if the answer is about everything (what the caller knew is of no use) or
 --     0, changed groups, cursor ("" when there are no more changed groups, else ask again with it; then the version of
---     the first answer is the one that counts), deleted groups, telemetry fields and values, unix time in seconds
+--     the first answer is the one that counts), deleted groups, telemetry fields and values, microseconds since 1970
 --   cost O(log groups + changed groups)
+-- include: header
+
 local CHANGES, TOMBSTONES, VERSION, EPOCH, TELEMETRY = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local known_epoch, since, cursor, limit = ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])
 
@@ -30,4 +32,4 @@ local deleted = {}
 if not everything then deleted = redis.call('ZRANGEBYSCORE', TOMBSTONES, '(' .. since, '+inf') end
 
 return {epoch, tostring(version), everything and 1 or 0, changed, next_cursor, deleted,
-        redis.call('HGETALL', TELEMETRY), redis.call('TIME')[1]}
+        redis.call('HGETALL', TELEMETRY), clock()}

@@ -2,11 +2,15 @@
 --   KEYS[1]   changes  zset    group -> version of its last change
 --   KEYS[1+i] group    hash
 --   ARGV      for each group: its name, a family
---   returns   for each group: its version ("" if there is no such group), the family's field ("" if it has none)
+--   returns   for each group: its version ("" if there is no such group), the family's field ("" if it has none, or if
+--     it has expired)
 --   cost O(groups asked for)
-local copies = {}
+-- include: header
+
+local copies, now = {}, clock()
 for i = 2, #KEYS do
   local name, family = ARGV[2 * i - 3], ARGV[2 * i - 2]
-  copies[i - 1] = {redis.call('ZSCORE', KEYS[1], name) or '', redis.call('HGET', KEYS[i], family) or ''}
+  local header, field = unpack(redis.call('HMGET', KEYS[i], '', family))
+  copies[i - 1] = {redis.call('ZSCORE', KEYS[1], name) or '', not is_expired(header, now) and field or ''}
 end
 return copies

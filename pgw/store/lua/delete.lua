@@ -1,43 +1,55 @@
--- delete: remove a group.
+-- delete: remove groups, each as a whole; or only tell which would be.
 --   KEYS[1] changes     zset    group -> version of its last change
 --   KEYS[2] tombstones  zset    group -> version of its deletion
 --   KEYS[3] families    hash    the index, see index.lua
 --   KEYS[4] version     string
 --   KEYS[5] epoch       string
---   KEYS[6] group       hash
---   ARGV    a random name, taken if the store has none yet; group name; shape; how many tombstones are kept
---   returns 1 removed, 0 there was no such group
---   cost O(families of the group)
+--   KEYS[6] deadlines   zset    group -> when the next of it expires
+--   KEYS[7] totals      hash    see totals.lua
+--   KEYS[7+i]           hash    the group i
+--   ARGV    a random name, taken if the store has none yet; how many tombstones are kept; "delete" or "look"; how many
+--     microseconds ago a group must have been pushed to last ("" for any group); how many families may be removed
+--     before the rest is left for another call; then for each group: its name, its shape
+--   returns for each group, up to where it stopped: 1 removed (or would be), 0 there is none, or it was pushed to since;
+--     "due": it has expired and stopped the call; call expire for it and come again
+--   cost O(families of the groups), bounded by that number and the families of one group
 -- include: header
+-- include: late
 -- include: index
+-- include: totals
+-- include: remove
 
-local CHANGES, TOMBSTONES, FAMILIES, VERSION, EPOCH, GROUP = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
-local epoch, name, shape, kept = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
+local SHARED, GIVEN = 7, 5
+local CHANGES, TOMBSTONES, FAMILIES, VERSION, EPOCH, DEADLINES, TOTALS = unpack(KEYS, 1, SHARED)
+local epoch, kept, removes = ARGV[1], tonumber(ARGV[2]), ARGV[3] == 'delete'
+local age, most = tonumber(ARGV[4]), tonumber(ARGV[5])
+local keys = {changes = CHANGES, tombstones = TOMBSTONES, families = FAMILIES, version = VERSION, epoch = EPOCH,
+              deadlines = DEADLINES, totals = TOTALS}
+local now, removed, answers = clock(), 0, {}
 
-local fields = redis.call('HGETALL', GROUP)
-if #fields == 0 and not redis.call('ZSCORE', CHANGES, name) then return 0 end
+-- A group that no push has ever succeeded for is as old as the last that failed.
+local function is_old(header)
+  if not age then return true end
+  local pushed = push_time(header)
+  if pushed == NEVER then pushed = failure_time(header) end
+  return tonumber(now) - tonumber(pushed) > age
+end
 
-local names, types = {}, {}
-for i = 1, #fields, 2 do
-  if fields[i] ~= '' then
-    names[#names + 1] = fields[i]
-    types[#types + 1] = type_of(fields[i + 1])
+local function apply(key, name, shape)
+  local header = redis.call('HGET', key, '')
+  if is_due(DEADLINES, name, header, now) then return 'due' end
+  if not is_old(header) then return 0 end
+  local fields = redis.call('HGETALL', key)
+  if #fields == 0 and not redis.call('ZSCORE', CHANGES, name) then return 0 end
+  if removes then
+    remove(keys, key, name, shape, fields, epoch, kept)
+    removed = removed + #fields / 2
   end
+  return 1
 end
-local index = index_load(FAMILIES, names)
-for i, family in ipairs(names) do index_add(index[family], types[i], shape, -1) end
 
--- First what frees memory: a Redis that is full refuses a script whose first write needs some.
-redis.call('UNLINK', GROUP)
-redis.call('ZREM', CHANGES, name)
-local version = next_version(VERSION, EPOCH, epoch)
-index_save(FAMILIES, index, names)
-redis.call('ZADD', TOMBSTONES, version, name)
-
--- The oldest tombstones go; who last looked before the newest of those has to read everything again.
-local excess = redis.call('ZCARD', TOMBSTONES) - kept
-if excess > 0 then
-  local gone = redis.call('ZPOPMIN', TOMBSTONES, excess)
-  redis.call('ZADD', TOMBSTONES, gone[#gone], '')
+for i = 1, #KEYS - SHARED do
+  answers[i] = apply(KEYS[SHARED + i], ARGV[GIVEN + 2 * i - 1], ARGV[GIVEN + 2 * i])
+  if answers[i] == 'due' or removed > most then break end
 end
-return 1
+return answers

@@ -3,20 +3,34 @@
 --   KEYS[2] tombstones  zset    group -> version of its deletion
 --   KEYS[3] version     string
 --   KEYS[4] epoch       string
---   KEYS[5] group       hash
---   ARGV    a random name, taken if the store has none yet; group name; name of the twin group or ""; packed labels
---   returns "" done, {"twin"} nothing done: the group cannot be made beside its twin
+--   KEYS[5] deadlines   zset    group -> when the next of it expires
+--   KEYS[6] totals      hash    see totals.lua
+--   KEYS[7] group       hash
+--   ARGV    a random name, taken if the store has none yet; group name; name of the twin group or ""; packed labels;
+--     microseconds that the group lives if it is new ("0": for ever); "settled" if what has expired was removed for
+--     the sake of this call, else ""; how many groups, and groups of one job there may be (0: no limit)
+--   returns "" done; nothing done: {"twin"} the group cannot be made beside its twin, {"limit", ...}, {"due", the group}
+--     or {"due"} as push.lua
 --   cost O(1)
 -- include: header
+-- include: late
+-- include: totals
 
-local CHANGES, TOMBSTONES, VERSION, EPOCH, GROUP = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
-local epoch, name, twin, labels = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local CHANGES, TOMBSTONES, VERSION, EPOCH, DEADLINES, TOTALS, GROUP = unpack(KEYS)
+local epoch, name, twin, labels, lifetime, settled = unpack(ARGV)
 
-local header = redis.call('HGET', GROUP, '')
-if not header and twin ~= '' and redis.call('ZSCORE', CHANGES, twin) then return {'twin'} end
+local header, now = redis.call('HGET', GROUP, ''), clock()
+if is_due(DEADLINES, name, header, now) then return {'due', name} end
+local refusal = not header and twin ~= '' and redis.call('ZSCORE', CHANGES, twin) and {'twin'}
+  or not header and group_limit(CHANGES, TOTALS, name, tonumber(ARGV[7]), tonumber(ARGV[8]))
+if refusal then return settled == '' and is_any_due(DEADLINES, now) and {'due'} or refusal end
 
 local version = next_version(VERSION, EPOCH, epoch)
-redis.call('HSET', GROUP, '', header_of(push_time(header), clock(), signature_of(header), labels))
-redis.call('ZADD', CHANGES, version, name)
-if not header then redis.call('ZREM', TOMBSTONES, name) end
+local deadline = header and deadline_of(header) or deadline_after(now, lifetime)
+redis.call('HSET', GROUP, '', header_of(push_time(header), now, deadline, signature_of(header), labels))
+touch(CHANGES, TOTALS, version, name)
+if not header then
+  schedule(DEADLINES, name, NEVER, deadline)
+  redis.call('ZREM', TOMBSTONES, name)
+end
 return ''

@@ -4,21 +4,30 @@
 --   KEYS[3] families    hash    the index, see index.lua
 --   KEYS[4] version     string
 --   KEYS[5] epoch       string
---   KEYS[6] group       hash
---   ARGV    a random name, taken if the store has none yet; "rehearsal" to change nothing, or ""; group name; "checked"
---     or "unchecked"; shape; name of the twin group or ""; packed labels; signature (16 bytes); push time and failure
---     time of the group (16 digits each), number of families, then for each: name, time (16 digits), packed fragment,
+--   KEYS[6] deadlines   zset    group -> when the next of it expires, in microseconds since 1970
+--   KEYS[7] totals      hash    see totals.lua
+--   KEYS[8] group       hash
+--   ARGV    a random name, taken if the store has none yet; how many series, groups, and groups of one job there may be
+--     (0: no limit); "rehearsal" to change nothing, or ""; "settled" if what has expired was removed for the sake of
+--     this call, else ""; "checked" or "unchecked"; group name; shape; name of the twin group or ""; packed labels;
+--     signature (16 bytes); push time, failure time and deadline of the group (16 digits each, zeros for never),
+--     number of families, then for each: name, time (16 digits), packed fragment,
 --     number of guards, then for each: family, the other shapes it was compared with (joined by " "),
 --     number of witnesses, then for each: group, the version it had when it was compared ("" if it did not exist)
---   returns "" done, or why nothing was done, as push does: {"type", ...}, {"suffix", ...}, {"twin"}, {"look", ...}.
---     Other than there, a clash leaves no failure time: what is restored is not a push.
+--   returns "" done, or why nothing was done, as push does: {"type", ...}, {"suffix", ...}, {"twin"}, {"look", ...},
+--     {"limit", ...}, {"due", the group} or {"due"}. Other than there, a refusal leaves no failure time: what is
+--     restored is not a push.
+--   A deadline that is past is one of a group that has expired: expire.lua comes to it as to any other.
 --   cost O(families restored + families the group held)
 -- include: header
+-- include: late
 -- include: index
+-- include: totals
 -- include: clash
 
-local CHANGES, TOMBSTONES, FAMILIES, VERSION, EPOCH, GROUP = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
-local epoch, position = ARGV[1], 1
+local CHANGES, TOMBSTONES, FAMILIES, VERSION, EPOCH, DEADLINES, TOTALS, GROUP = unpack(KEYS)
+local epoch, most_series, most_groups, most_of_job = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local position = 4
 local function take()
   position = position + 1
   return ARGV[position]
@@ -33,20 +42,31 @@ local function take_pairs()
   return found
 end
 
-local rehearsal = take() == 'rehearsal'
-local push = {group = take(), checked = take() == 'checked', shape = take(), twin = take(), names = {}, fields = {}}
-local labels, signature, pushed, failed = take(), take(), take(), take()
+local rehearsal, settled, checked = take() == 'rehearsal', take() == 'settled', take() == 'checked'
+local push = {group = take(), shape = take(), twin = take(), names = {}, fields = {}}
+local labels, signature, pushed, failed, deadline = take(), take(), take(), take(), take()
+local lines = 0  -- how many more there will be
 local diff = {added = push.names, pushed = {}}  -- all counts as added: what is beside it may have come unchecked
 for i = 1, tonumber(take()) do
   local name, time, blob = take(), take(), take()
   push.names[i], diff.pushed[name] = name, string.byte(blob, 2)
   push.fields[2 * i - 1], push.fields[2 * i] = name, '\176' .. time .. blob
+  lines = lines + lines_in(blob)
 end
 push.guards, push.witnesses = take_pairs(), take_pairs()
 
 local stored = redis.call('HGETALL', GROUP)
-local exists = #stored > 0
-if not exists and push.twin ~= '' and redis.call('ZSCORE', CHANGES, push.twin) then return {'twin'} end
+local header, now = redis.call('HGET', GROUP, ''), clock()
+if is_due(DEADLINES, push.group, header, now) then return {'due', push.group} end
+
+-- A refusal must not be for the sake of what has expired.
+local function refused(reason) return not settled and is_any_due(DEADLINES, now) and {'due'} or reason end
+
+if #stored == 0 then
+  if push.twin ~= '' and redis.call('ZSCORE', CHANGES, push.twin) then return refused({'twin'}) end
+  local full = group_limit(CHANGES, TOTALS, push.group, most_groups, most_of_job)
+  if full then return refused(full) end
+end
 
 -- The families whose entries in the index change, and those that are only looked at.
 local touched, looked_at, known = {}, {}, {}
@@ -57,7 +77,10 @@ local function add(to, name)
   end
 end
 for i = 1, #stored, 2 do
-  if stored[i] ~= '' then add(touched, stored[i]) end
+  if stored[i] ~= '' then
+    add(touched, stored[i])
+    lines = lines - lines_of(stored[i + 1])
+  end
 end
 for _, name in ipairs(push.names) do add(touched, name) end
 for _, name in ipairs(push.names) do
@@ -72,9 +95,9 @@ for i = 1, #stored, 2 do
 end
 for name, kind in pairs(diff.pushed) do index_add(index[name], kind, push.shape, 1) end
 
-if push.checked then
+if checked then
   local clash = type_clash(index, push, diff) or suffix_clash(index, diff)
-  if clash then return clash end
+  if clash then return refused(clash) end
   local look = unseen_shapes(index, push)
   for group, version in pairs(push.witnesses) do
     if #look == 0 and (redis.call('ZSCORE', CHANGES, group) or '') ~= version then
@@ -90,13 +113,17 @@ if push.checked then
   end
 end
 
+local sum = most_series > 0 and lines > 0 and tonumber(redis.call('HGET', TOTALS, 'series') or 0) + lines or 0
+if sum > most_series then return refused({'limit', 'series', string.format('%.0f', sum)}) end
 if rehearsal then return '' end
 
 local version = next_version(VERSION, EPOCH, epoch)
 index_save(FAMILIES, index, touched)
 redis.call('UNLINK', GROUP)
-redis.call('HSET', GROUP, '', header_of(pushed, failed, signature, labels))
+redis.call('HSET', GROUP, '', header_of(pushed, failed, deadline, signature, labels))
 chunked('HSET', GROUP, push.fields)
-redis.call('ZADD', CHANGES, version, push.group)
+add_to_total(TOTALS, 'series', lines)
+schedule(DEADLINES, push.group, deadline_of(header), deadline)
+touch(CHANGES, TOTALS, version, push.group)
 redis.call('ZREM', TOMBSTONES, push.group)
 return ''

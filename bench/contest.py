@@ -1,0 +1,89 @@
+"""Several servers under the same load, in rounds that alternate, because machines have moods.
+
+In: running servers and what each is sent.
+Out: what was measured in each round; rows that compare each with ours, round by round.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from typing import Any
+
+from closed_loop import Load, Measured, saturate
+from lab import Lab, Server
+from spread import ratios, shown
+
+OURS, CHECKED, UNCHECKED = "pgw", "pushgateway", "pushgateway, unchecked"
+BARE, VICTORIA = "bare Falcon", "VictoriaMetrics"
+ALL = (OURS, CHECKED, UNCHECKED, BARE, VICTORIA)
+Rounds = dict[str, list[Measured]]
+WARM_SECONDS = 1.0
+"""What each is sent before the rounds begin, and is not counted: caches fill, Go's heap finds its size."""
+
+
+def servers(lab: Lab, running: ExitStack, groups: int = 0, names: Sequence[str] = ALL) -> dict[str, Server]:
+    """Start servers, each holding so many groups; VictoriaMetrics only where it is installed."""
+    started = {name: start(lab, name, groups) for name in names if name != VICTORIA or lab.has("victoria-metrics")}
+    return {name: running.enter_context(server) for name, server in started.items()}
+
+
+def start(lab: Lab, name: str, groups: int) -> AbstractContextManager[Server]:
+    """Start one of them."""
+    starts: dict[str, Callable[[int], AbstractContextManager[Server]]] = {
+        OURS: lab.pgw,
+        CHECKED: lab.pushgateway,
+        UNCHECKED: lab.unchecked_pushgateway,
+        BARE: lab.bare,
+        VICTORIA: lab.victoria,
+    }
+    return starts[name](groups)
+
+
+def compare(lab: Lab, contest: Mapping[str, tuple[Server, Load]], seconds: float, rounds: int) -> Rounds:
+    """All rounds: name -> what was measured in each."""
+    found: Rounds = {name: [] for name in contest}
+    if rounds > 1:
+        for server, load in contest.values():
+            saturate(lab, server, load, WARM_SECONDS)
+    for _ in range(rounds):
+        for name, (server, load) in contest.items():
+            found[name].append(saturate(lab, server, load, seconds))
+    return found
+
+
+COLUMNS = (
+    "server",
+    "{}/s: median (least..most)",
+    "server CPU, µs a push",
+    "Redis CPU",
+    "pgw / it: measured",
+    "wanted",
+)
+
+
+def columns(unit: str) -> list[str]:
+    """The head of the table."""
+    return [column.format(unit) for column in COLUMNS]
+
+
+def rows(rounds: Rounds, wanted: Mapping[str, float], unit: int = 1) -> list[list[str]]:
+    """A row for each server; a push is so many units."""
+    return [row(name, rounds, wanted.get(name), unit) for name in rounds]
+
+
+def row(name: str, rounds: Rounds, wanted: float | None, unit: int) -> list[str]:
+    """One server's row."""
+    measured = rounds[name]
+    compared = shown(ratios([each.rate for each in rounds[OURS]], [each.rate for each in measured]))
+    return [
+        name,
+        shown([each.rate * unit for each in measured]),
+        shown([each.front_us for each in measured]),
+        shown([each.redis_us for each in measured]),
+        "" if name == OURS else compared,
+        "" if wanted is None else f">= {wanted}",
+    ]
+
+
+def raw(rounds: Rounds) -> dict[str, Any]:
+    """All figures."""
+    return {name: [each._asdict() for each in measured] for name, measured in rounds.items()}

@@ -1,0 +1,45 @@
+"""Groups that were pushed to long ago: their times in Redis are set back, as nobody can wait a day in a test.
+
+In: a group and how many seconds older it is to be.
+Out: the same group in Redis, with its push time, its failure time and the times of its families set back.
+"""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from pushes import client
+
+from pgw.model.group import MICROSECONDS
+from pgw.store.codec import TIME_DIGITS
+
+if TYPE_CHECKING:
+    from pgw.model.grouping import GroupingKey
+    from pgw.store.keys import Keys
+
+HEADER_TIMES, FAMILY_TIMES = (2, 19), (1,)
+"""Where in a header and in the field of a family the times begin, see codec.py."""
+
+
+def set_back(url: str, keys: Keys, *groups: GroupingKey, seconds: float) -> None:
+    """Make groups older; a time that is 0 stays so, which stands for never."""
+    names = [keys.group(each.name) for each in groups]
+    with closing(client(url)) as redis, redis.pipeline(transaction=False) as pipeline:
+        for name in names:
+            pipeline.hgetall(name)
+        for name, stored in zip(names, pipeline.execute(), strict=True):
+            pipeline.hset(name, mapping={field: _older(field, stored[field], seconds) for field in stored})
+        pipeline.execute()
+
+
+def _older(field: bytes, value: bytes, seconds: float) -> bytes:
+    for start in FAMILY_TIMES if field else HEADER_TIMES:
+        value = _set_back(value, start, round(seconds * MICROSECONDS))
+    return value
+
+
+def _set_back(value: bytes, start: int, microseconds: int) -> bytes:
+    moment = int(value[start : start + TIME_DIGITS])
+    shown = f"{moment and moment - microseconds:0{TIME_DIGITS}}".encode()
+    return value[:start] + shown + value[start + TIME_DIGITS :]
