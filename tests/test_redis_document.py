@@ -20,6 +20,7 @@ TAG = "{pgw:0}"
 
 VARYING = {
     r"(?<=xb0)[1-9]\d{15}": "T",  # the time of a push
+    r'(?<=")[1-9]\d{15}(?="$)': "T",  # a deadline
     r'^"[0-9a-f]{16}"$': "EPOCH",
     r"(?<=xc4.x10).*(?=.x81.xa3job)": "SIGNATURE",
 }

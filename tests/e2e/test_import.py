@@ -197,6 +197,47 @@ def test_groups_of_our_own_gateway_are_taken_over_with_all_that_protobuf_carries
     assert differing(pushed_messages(new), pushed_messages(source, "/scrape")) == []
 
 
+def expiries(server: Server) -> dict[str, Any]:
+    """When the groups expire, by job."""
+    return {
+        each["labels"]["job"]: each.get("expires_at") for each in json.loads(server.get("/api/v1/metrics").text)["data"]
+    }
+
+
+def test_deadlines_come_along_from_a_file_and_from_a_gateway(
+    gateway: StartServer, new: Server, place: str, tmp_path: Path
+) -> None:
+    source = gateway("--push.enable-utf8-names")
+    for job, lifetime in (("long", "2h"), ("over", "1us"), ("ever", "0s")):
+        assert source.put(f"job/{job}", "a 1\n", {"X-Pushgateway-TTL": lifetime}).status == 200
+    expected, file = expiries(source), tmp_path / "groups.jsonl"
+    assert [job for job in sorted(expected) if expected[job]] == ["long", "over"]
+    assert pgw("import", source.url, place).out == "3 groups imported\n"
+    assert expiries(new) == expected
+    assert new.delete("job/long").status == 202
+    assert pgw("export", file, f"--storage.path={source.program.directory / 'storage'}").code == 0
+    assert pgw("import", file, place).out == "3 groups imported, 2 of them in the place of stored ones\n"
+    assert expiries(new) == expected
+    assert {line for line in new.scrape().lines if line.startswith("a{")} == {
+        'a{instance="",job="ever"} 1',
+        'a{instance="",job="long"} 1',
+    }
+
+
+def test_what_a_limit_keeps_out_is_told(old: Server, new: Server, place: str) -> None:
+    assert old.post("job/a", "a 1\nb 1\n").status == 202
+    assert old.post("job/b", "a 1\n").status == 202
+    for flag, reason in (
+        ("--push.max-families=1", "group job/a: the push holds 2 metric families, and the limit is 1"),
+        ("--store.max-groups=1", "group job/b: "),
+    ):
+        done = pgw("import", old.url, place, flag)
+        assert (done.code, done.out.partition(",")[0].strip()) == (1, "1 group imported"), done.err
+        assert done.err.startswith(reason)
+        assert len(new.scrape().groups()) == 1
+        assert new.delete("job/b").status == 202
+
+
 def test_a_group_that_clashes_is_told_and_the_others_come(old: Server, new: Server, place: str) -> None:
     assert new.post("job/mine", "# TYPE a counter\na 1\n").status == 200
     assert new.post("job/twice/instance/x", "b 1\n").status == 200
