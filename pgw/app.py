@@ -18,7 +18,6 @@ from pgw.formats.numbers import format_float
 from pgw.formats.text_writer import write_head
 from pgw.gateway.gateway import Gateway
 from pgw.gateway.lifetime import Lifetimes, microseconds
-from pgw.gateway.limits import PushLimits
 from pgw.gateway.mirror import Mirror
 from pgw.gateway.pulse import Pulse
 from pgw.settings import Settings
@@ -57,9 +56,13 @@ def create_app(settings: Settings) -> App:
     replica = f"{platform.node()}:{os.getppid()}"  # the master, whose child a worker is
     pulse = Pulse(store, mirror, tally, metrics, replica=replica)
     lifetimes = Lifetimes(settings.ttl_rules, settings.ttl, settings.ttl_max)
-    limits = PushLimits(settings.max_families, settings.max_series, settings.max_label_value_length)
     gateway = Gateway(
-        store, mirror, own=OWN_TYPES, checked=settings.check_consistency, lifetimes=lifetimes, limits=limits
+        store,
+        mirror,
+        own=OWN_TYPES,
+        checked=settings.check_consistency,
+        lifetimes=lifetimes,
+        limits=settings.push_limits,
     )
     pushes = Pushes(
         gateway, prefix=settings.prefix, max_body_size=settings.max_body_size, utf8_names=settings.utf8_names

@@ -15,6 +15,8 @@
     |  |- StoreFull(what, found, limit)         series or groups in total
     |- BadParameter(name, value, expected)      a parameter of the request has a value that cannot be used
     |- SelectorError(selector, position, expected)   it is not Prometheus' selector syntax
+    |- ArchiveError(name, line, expected)       a file is not what pgw export writes
+    |- SourceError                              another gateway cannot be read
     |- StoreError                               Redis did not do what was asked
        |- StoreUnavailable                      away, too slow, or not accepting writes
        |  |- StoreRefused                       does not let us in: no more waiting helps
@@ -148,6 +150,20 @@ class SelectorError(PgwError):
         self.position = position
         self.found = found
         self.expected = expected
+
+
+class ArchiveError(PgwError):
+    """A file of exported groups is not whole."""
+
+    def __init__(self, name: str, line: int, expected: str) -> None:
+        super().__init__(f"{name}:{line}: expected {expected}")
+        self.name = name
+        self.line = line
+        self.expected = expected
+
+
+class SourceError(PgwError):
+    """A gateway whose groups are to be taken over does not answer as one does."""
 
 
 class StoreError(PgwError):

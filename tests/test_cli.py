@@ -34,6 +34,21 @@ def test_help_shows_the_commands_and_every_flag(argv: list[str], capsys: pytest.
     assert [row.flag for _, row in rows() if row.usage not in shown] == []
 
 
+@pytest.mark.parametrize("command", list(cli.COMMANDS))
+def test_each_command_helps_with_its_flags_exit_codes_and_an_example(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    [syntax] = [each for each in cli._syntaxes() if each.command == command]
+    assert cli.main([command, "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith(f"pgw {command} [FLAGS]")
+    assert "Exits with 0" in shown
+    assert f"\n    pgw {command} " in shown
+    assert [flag.usage for flag in syntax.flags if f"\n  {flag.usage}\n        " not in shown] == []
+    assert max(map(len, syntax.help().splitlines())) <= 120
+    assert f"pgw {command}" in cli.USAGE.replace("[serve]", "serve")
+
+
 def test_version_shows_the_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["--version"]) == 0
     assert capsys.readouterr().out.startswith(f"pgw {__version__} ")
@@ -50,13 +65,36 @@ def test_the_manual_page_is_one_that_man_reads_without_a_complaint(capsys: pytes
 def test_a_shell_completes_flags_and_their_opposites(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main([f"--completion-script-{shell}"]) == 0
     script = capsys.readouterr().out
-    assert {"inspect", "--workers", "--no-web.enable-lifecycle"} <= set(script.replace("'", " ").split())
+    assert {*cli.COMMANDS, "--match", "--dry-run", "--workers", "--no-web.enable-lifecycle"} <= set(
+        script.replace("'", " ").split()
+    )
 
 
-def test_bash_completes_what_was_begun() -> None:
-    ask = 'eval "$(' + shlex.join([sys.executable, "-m", "pgw", "--completion-script-bash"]) + ')"; complete -p pgw'
-    shown = subprocess.run(["bash", "-c", ask], capture_output=True, text=True, check=True).stdout
-    assert "--persistence.file" in shown
+COMPLETE = """
+eval "$({pgw} --completion-script-bash)"
+complete -p pgw
+compgen -W "$(complete -p pgw | sed "s/.*-W '//; s/'.*//")" -- {begun}
+"""
+
+
+@pytest.mark.parametrize(
+    ("begun", "completions"),
+    [
+        ("--persistence.f", ["--persistence.file"]),
+        ("--dry", ["--dry-run"]),
+        ("--su", ["--summary"]),
+        ("im", ["import"]),
+        ("ex", ["export"]),
+        ("de", ["delete"]),
+    ],
+)
+def test_bash_completes_what_was_begun(begun: str, completions: list[str]) -> None:
+    script = COMPLETE.format(pgw=shlex.join([sys.executable, "-m", "pgw"]), begun=begun)
+    defined, *found = subprocess.run(
+        ["bash", "-c", script], capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    assert found == completions
+    assert "-o default" in defined, "names of files are completed too"
 
 
 def test_ctrl_c_before_anything_is_imported_is_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,9 +111,25 @@ def test_ctrl_c_before_anything_is_imported_is_no_traceback(monkeypatch: pytest.
         (["--foo"], "command line: '--foo' is not a flag of pgw (pgw --help lists them)"),
         (["serve", "--workers=none"], "--workers: 'none' is not a whole number of at least 1"),
         (["serve", "extra"], "command line: 'extra' is not a flag of pgw (pgw --help lists them)"),
-        (["fly"], "command line: 'fly' is not a command: write serve or inspect"),
+        (["fly"], "command line: 'fly' is not a command: write serve, inspect, check, export, import or delete"),
         (["inspect", "--jsn"], "command line: '--jsn' is not a flag of pgw inspect (which takes one group at most)"),
         (["inspect", "job/a", "job/b"], "command line: 'job/b' is not a flag of pgw inspect"),
+        (["inspect", "job/a", "--summary"], "command line: 'job/a' is not expected beside --summary: it is one group"),
+        (["inspect", "job/a", "--list"], "command line: 'job/a' is not expected beside --list: it is one group"),
+        (["inspect", "--list", "--summary"], "command line: '--summary' is not expected beside --list: it is one or"),
+        (["delete"], "command line: 'delete' is not complete: it takes --match=SELECTOR"),
+        (["delete", "--match={job=~'.*'}"], "selector '{job=~\".*\"}': at character 1 found"),
+        (["delete", "--match=up"], "selector '{__name__=\"up\"}': at character 1 found"),
+        (["delete", "--match={job='a'}", "--older-than=1"], "--older-than: '1' is not a duration, such as 24h or"),
+        (["delete", "--match={job='a'}", "job/a"], "command line: 'job/a' is not a flag of pgw delete (which takes"),
+        (["inspect", "--match"], "command line: '--match' is not complete: write --match=SELECTOR"),
+        (["inspect", "--match", "{job=}"], "selector '{job=}': at character 6 found '}', expected a value in quotes"),
+        (["inspect", "--match=up"], "--match: 'up' is not a selector of groups, which have labels but no metric name"),
+        (["export"], "command line: 'export' is not complete: it takes one file, or - for stdout"),
+        (["import", "a", "b"], "command line: 'b' is not a flag of pgw import (which takes one file, - for stdin, or"),
+        (["check", "--format=json", "x"], "--format: 'json' is not one of text, protobuf"),
+        (["check", "--group=a/b", "x"], "--group: 'a/b' is not a group such as job/some_job/instance/some_instance"),
+        (["check", "--group=job/", "x"], "--group: 'job/' is not a group such as job/some_job/instance/some_instance"),
         (["inspect", "--redis.url=ftp://h"], "--redis.url: 'ftp://h' is not a URL that starts with redis://"),
     ],
 )
@@ -130,7 +184,7 @@ class TestInspectOfARunningGateway:
         return f"--storage.path={shared_gateway.program.directory / 'storage'}"
 
     def test_the_listing_has_a_line_for_each_group(self, storage: str, capsys: pytest.CaptureFixture[str]) -> None:
-        assert cli.main(["inspect", storage]) == 0
+        assert cli.main(["inspect", storage, "--list"]) == 0
         head, backup, clash = capsys.readouterr().out.splitlines()
         assert head.split() == ["GROUP", "FAMILIES", "BYTES", "LAST", "PUSH"]
         assert backup.split()[:3] == ["job/backup/instance/db%201", "2", str(self.bytes_of_backup())]
@@ -156,7 +210,7 @@ class TestInspectOfARunningGateway:
         assert '\n# TYPE at gauge\nat{instance="db 1",job="backup"} 3\n' in shown
 
     def test_the_listing_as_json(self, storage: str, capsys: pytest.CaptureFixture[str]) -> None:
-        assert cli.main(["inspect", "--json", storage]) == 0
+        assert cli.main(["inspect", "--list", "--json", storage]) == 0
         backup, clash = json.loads(capsys.readouterr().out)
         assert backup["labels"] == {"instance": "db 1", "job": "backup"}
         assert (backup["family_count"], backup["last_push_successful"], backup["last_failure"]) == (2, True, None)
@@ -167,7 +221,7 @@ class TestInspectOfARunningGateway:
     ) -> None:
         shared_gateway.put("job/later", "a 1\n", {"X-Pushgateway-TTL": "2h"})
         shared_gateway.put("job/over", "a 1\n", {"X-Pushgateway-TTL": "1us"})
-        assert cli.main(["inspect", storage]) == 0
+        assert cli.main(["inspect", storage, "--list"]) == 0
         _, backup, _, later, over = capsys.readouterr().out.splitlines()
         assert "expires" not in backup
         assert later.endswith("Z (in 1h)")
@@ -175,7 +229,7 @@ class TestInspectOfARunningGateway:
         assert "Z (EXPIRED " in over
         assert cli.main(["inspect", storage, "job/later"]) == 0
         assert "Z (in 1h)\n" in capsys.readouterr().out.partition("\nexpires     ")[2]
-        assert cli.main(["inspect", storage, "--json"]) == 0
+        assert cli.main(["inspect", storage, "--list", "--json"]) == 0
         deadlines = {each["labels"]["job"]: each["expires_at"] for each in json.loads(capsys.readouterr().out)}
         assert deadlines["backup"] is None
         assert deadlines["over"] < deadlines["later"]
@@ -204,9 +258,9 @@ class TestInspectOfARunningGateway:
         self, shared_gateway: Server, capsys: pytest.CaptureFixture[str]
     ) -> None:
         storage = f"--storage.path={shared_gateway.program.directory / 'storage'}"
-        assert cli.main(["inspect", storage]) == 0
+        assert cli.main(["inspect", storage, "--list"]) == 0
         assert capsys.readouterr().out == "no groups are stored\n"
-        assert cli.main(["inspect", storage, "--json"]) == 0
+        assert cli.main(["inspect", storage, "--list", "--json"]) == 0
         assert json.loads(capsys.readouterr().out) == []
 
 

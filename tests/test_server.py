@@ -227,7 +227,7 @@ def test_a_bare_command_line_with_flags_serves_and_the_log_says_where_and_how(ga
     assert f"listens on {running.url} with 2 workers" in said[0]
     assert str(running.program.directory / "storage") in said[1]
     assert f"curl --data-binary @- {running.url}/metrics/job/some_job" in said[2]
-    assert {line["level"] for line in lines} == {"info"}
+    assert [line for line in lines if line["level"] != "info"] == []
 
 
 def test_the_command_that_the_log_shows_pushes_a_metric(gateway: StartServer) -> None:

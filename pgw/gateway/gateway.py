@@ -10,16 +10,14 @@ from itertools import islice
 
 from pgw.errors import InconsistentPush, StoreConflict, StoreUnavailable
 from pgw.formats.escaping import Scheme
-from pgw.formats.text_writer import write_samples
 from pgw.gateway.desk import Desk
 from pgw.gateway.lifetime import FOR_EVER, Lifetimes
-from pgw.gateway.limits import PushLimits
+from pgw.gateway.limits import UNLIMITED, PushLimits
 from pgw.gateway.mirror import SLICE_GROUPS, Mirror, Snapshot
-from pgw.gateway.push_times import NAMES as PUSH_TIMES
 from pgw.gateway.removal import Removal, Step, remove_groups
-from pgw.model import consistency
+from pgw.gateway.rules import Rules
 from pgw.model.family import Exposition, Family, Type
-from pgw.model.group import Fragment, Group
+from pgw.model.group import Group
 from pgw.model.grouping import GroupingKey
 from pgw.model.overlap import marks, rivals
 from pgw.model.signature import signature
@@ -29,8 +27,6 @@ from pgw.view.page import Page
 ATTEMPTS = 10
 """How often a push is compared with groups that keep changing. One attempt takes two round trips; that ten in a row
 are crossed by pushes to the very groups it could collide with does not happen by chance."""
-
-NO_PUSH_LIMITS = PushLimits()
 
 Commit = Callable[[Write], Awaitable[Mapping[str, str]]]
 
@@ -46,7 +42,7 @@ class Gateway:
         own: Mapping[str, Type],
         checked: bool,
         lifetimes: Lifetimes = FOR_EVER,
-        limits: PushLimits = NO_PUSH_LIMITS,
+        limits: PushLimits = UNLIMITED,
     ) -> None:
         """Make a gateway.
 
@@ -60,17 +56,15 @@ class Gateway:
         """
         self._store = store
         self._mirror = mirror
-        self._own = own
-        self._checked = checked
+        self._rules = Rules(own, checked, limits)
         self._lifetimes = lifetimes
-        self._limits = limits
         self.desk = Desk(store, mirror)
         """What people ask who look at the web page."""
 
     @property
     def checks(self) -> bool:
         """Whether pushes are checked for consistency with what is stored."""
-        return self._checked
+        return self._rules.checked
 
     async def push(self, key: GroupingKey, pushed: Exposition, asked: float | None = None) -> None:
         """POST: put the families into the group beside those it has.
@@ -133,17 +127,14 @@ class Gateway:
             raise StoreUnavailable("the view is being loaded")
 
     async def _apply(self, commit: Commit, key: GroupingKey, pushed: Exposition, asked: float | None) -> None:
-        key.require_utf8()
+        pushed = self._rules.bounded(key, pushed)
         lifetime = self._lifetimes.of(key, asked)
-        self._limits.check(pushed, key)
-        pushed = pushed._replace(families=[each for each in pushed.families if each.name not in PUSH_TIMES])
-        if not self._checked and pushed.timestamp_at is not None:
-            await self._store.fail(
-                key, lifetime
-            )  # as the original: accepted, and nothing but the failure is to be seen
+        if not self.checks and pushed.timestamp_at is not None:
+            # As the original: accepted, and nothing but the failure is to be seen.
+            await self._store.fail(key, lifetime)
             return
         try:
-            families = self._checked_families(pushed, key)
+            families = self._rules.consistent(key, pushed)
         except InconsistentPush:
             await self._store.fail(key, lifetime)
             raise
@@ -152,28 +143,10 @@ class Gateway:
         if shapes:
             await self._commit_compared(commit, write, families, shapes)
 
-    def _checked_families(self, pushed: Exposition, key: GroupingKey) -> list[Family]:
-        if self._checked:
-            consistency.check(pushed, key, self._own)
-            return pushed.families
-        consistency.check_readable(pushed, key)
-        return [consistency.without_duplicates(family, key) for family in pushed.families]
-
     def _write(self, families: list[Family], key: GroupingKey) -> Write:
-        fragments = [
-            Fragment(
-                each.name,
-                each.type,
-                each.help,
-                write_samples(each, key).encode(),
-                unchecked=not self._checked,
-                details=each.details,
-            )
-            for each in families
-        ]
-        self._limits.check_series(fragments)
+        fragments = self._rules.fragments(key, families)
         sizes = [fragment.text.count(b"\n") for fragment in fragments]
-        return Write(key, fragments, signature(families, key, checked=self._checked, sizes=sizes), self._checked)
+        return Write(key, fragments, signature(families, key, checked=self.checks, sizes=sizes), self.checks)
 
     async def _commit_compared(
         self, commit: Commit, write: Write, families: list[Family], shapes: Mapping[str, str]

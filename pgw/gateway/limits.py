@@ -58,3 +58,7 @@ class PushLimits(NamedTuple):
             if len(value) * LONGEST_RUNE > limit and (size := len(value.encode(errors="surrogateescape"))) > limit:
                 found = f"the value of the label {name} {place} has {size} bytes"
                 raise PushTooLarge("push.max-label-value-length", found, limit)
+
+
+UNLIMITED = PushLimits()
+"""What is not configured."""

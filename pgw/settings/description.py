@@ -6,11 +6,10 @@ Never: prints it.
 """
 
 import textwrap
+from collections.abc import Sequence
 
 from pgw.settings.kinds import Row
 from pgw.settings.settings import rows
-
-COMMANDS = ("serve", "inspect")
 
 
 def describe() -> str:
@@ -27,12 +26,12 @@ def manual(intro: str) -> str:
     )
 
 
-def complete(shell: str) -> str:
-    """A script for bash or zsh that completes commands and flags."""
+def complete(shell: str, others: Sequence[str]) -> str:
+    """A script for bash or zsh that completes flags, other words, and names of files where nothing else fits."""
     flags = [word for _, row in rows() for word in ([row.flag, row.switch_off] if row.is_switch else [row.flag])]
-    words = " ".join((*COMMANDS, "--help", "--version", *flags))
+    words = " ".join((*others, *flags))
     start = "autoload -Uz bashcompinit && bashcompinit\n" if shell == "zsh" else ""
-    return f"{start}complete -W '{words}' pgw"
+    return f"{start}complete -o default -W '{words}' pgw"
 
 
 def _describe(row: Row) -> str:

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 from pgw.errors import SettingError
 from pgw.gateway.lifetime import Rule
+from pgw.gateway.limits import PushLimits
 from pgw.settings import kinds
 from pgw.settings.command_line import split
 from pgw.settings.kinds import Row, processors, setting, without_password
@@ -185,6 +186,11 @@ class Settings:
     def redis_place(self) -> str | None:
         """The URL of Redis as it may be shown; None for the private one."""
         return None if self.redis_url is None else without_password(self.redis_url)
+
+    @property
+    def push_limits(self) -> PushLimits:
+        """How large one push may be; imports and `pgw check` have the same limits."""
+        return PushLimits(self.max_families, self.max_series, self.max_label_value_length)
 
     @property
     def prefix(self) -> str:

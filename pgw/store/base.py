@@ -99,6 +99,24 @@ class Copy(NamedTuple):
     fragment: Fragment | None
 
 
+class Server(NamedTuple):
+    """What the server says of itself."""
+
+    version: str
+    """As it calls itself: `Redis 7.0.15`, `Valkey 9.0.1`."""
+    used_memory: int
+    """Bytes that it has allocated, for everything that it holds, of others too."""
+
+
+class Sizes(NamedTuple):
+    """Bytes that the server spends on what is stored, its own overhead included."""
+
+    groups: Sequence[int]
+    """Each group that was asked for; 0 for one that does not exist."""
+    rest: int
+    """All that is kept beside the groups: indexes, counters."""
+
+
 class Store(Protocol):
     """Groups, kept in one place for all workers of all replicas."""
 
@@ -118,6 +136,23 @@ class Store(Protocol):
 
     async def replace(self, write: Write) -> Mapping[str, str]:
         """Let the group hold these families and no others; its failure time stays. Otherwise as `push`."""
+        ...
+
+    async def restore(
+        self, write: Write, pushed_at: int, failed_at: int, *, deadline: int = 0, rehearsal: bool = False
+    ) -> Mapping[str, str]:
+        """Let the group be as it was at some time: these families and no others, each with the time it has.
+
+        Args:
+            write: the families; its lifetime does not count.
+            pushed_at: the last successful push, in microseconds since 1970; 0: never.
+            failed_at: the last failed push, likewise.
+            deadline: when its families expire, likewise; if that is past, they have.
+            rehearsal: change nothing, only tell what would be. (What has expired may be removed, as at any time.)
+
+        Returns:
+            As `push`, and raises the same; but of what is refused nothing stays, no failure time either.
+        """
         ...
 
     async def fail(self, key: GroupingKey, lifetime: int = 0) -> None:
@@ -173,6 +208,18 @@ class Store(Protocol):
 
     async def names(self) -> list[str]:
         """The names of all groups, sorted."""
+        ...
+
+    async def server(self) -> Server:
+        """Ask the server about itself."""
+        ...
+
+    async def sizes(self, names: Sequence[str]) -> Sizes | None:
+        """Ask how much memory is spent, on these groups and on the rest.
+
+        Returns:
+            None if we are not allowed to ask, as a user that serves a gateway need not be.
+        """
         ...
 
     async def count(self, amounts: Mapping[str, float], expired: Sequence[str]) -> None:

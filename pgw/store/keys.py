@@ -3,7 +3,7 @@
 In: the prefix of a deployment and the number of a shard.
 Out: key names, all with the hash tag `{<prefix>:<shard>}`: one tag is one slot, so one script may touch them all.
 Never: touches Redis.
-Follows: section 4 of the design; docs in ARCHITECTURE.md.
+Follows: section 4 of the design; docs/redis.md shows each of them.
 """
 
 
@@ -33,6 +33,11 @@ class Keys:
         self.refusal = f"{tag}:refusal"
         """hash: the push that was refused last: its group, the reason, and when that was."""
         self._group = f"{tag}:group:"
+
+    @property
+    def shared(self) -> tuple[str, ...]:
+        """Every key but those of groups."""
+        return tuple(key for field, key in vars(self).items() if field != "_group")
 
     @property
     def of_all_groups(self) -> tuple[str, ...]:

@@ -167,9 +167,10 @@ class Link:
         replies = await self._load_and_call(connection, calls)
         for position, call in enumerate(calls):
             if isinstance(replies[position], NoScriptError) and call.script is not None:
-                # Somebody has emptied the cache of scripts since it was loaded (SCRIPT FLUSH).
-                load = ("SCRIPT", "LOAD", call.script.source)
-                replies[position] = (await _round_trip(connection, [load, call.sent(self._ahead)]))[1]
+                # Somebody has emptied the cache of scripts since it was loaded (SCRIPT FLUSH), and may do so again
+                # between any two commands: so the script goes with its call.
+                _, _, *rest = call.sent(self._ahead)
+                [replies[position]] = await _round_trip(connection, [("EVAL", call.script.source, *rest)])
             if isinstance(replies[position], ResponseError):
                 raise replies[position]
         return replies

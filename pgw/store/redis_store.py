@@ -6,23 +6,24 @@ Never: decides anything that two workers could decide differently; that is what 
 """
 
 import asyncio
-import logging
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from pgw.errors import BadGroupingKey, CorruptGroup, InconsistentPush, StoreConflict, StoreFull, StoreUnavailable
-from pgw.model.family import Type
-from pgw.model.group import Fragment, Group
+from pgw.errors import (
+    StoreConflict,
+    StoreRefused,
+    StoreUnavailable,
+)
+from pgw.model.group import Group
 from pgw.model.grouping import GroupingKey
 from pgw.store import codec, scripts
-from pgw.store.base import NO_LIMITS, Changes, Copy, Feed, Limits, Refusal, Signs, Write
+from pgw.store.base import NO_LIMITS, Changes, Copy, Feed, Limits, Refusal, Server, Signs, Sizes, Write
 from pgw.store.keys import Keys
 from pgw.store.link import Argument, Call, Link, Reply
 from pgw.store.primary import read_url
+from pgw.store.replies import read_changes, read_verdict, readable_fragment, readable_group
 from pgw.store.watch import Watch
 from pgw.store.writer import UNCONFIRMED, Confirmation, Part, Writer
-
-log = logging.getLogger(__name__)
 
 TOMBSTONES_KEPT = 10_000
 """About a megabyte in Redis. A worker reads the feed at each scrape; one that missed more deletions than this
@@ -81,18 +82,35 @@ class RedisStore:
         self._writer = Writer(self._writing, self._batch, watch=self._watch, timeout=timeout, confirmation=confirmation)
         self._push, self._fail, self._delete = map(scripts.load, ("push", "fail", "delete"))
         self._changes, self._groups, self._copies = map(scripts.load, ("changes", "groups", "copies"))
-        self._count, self._wipe, self._due, self._expire = map(scripts.load, ("count", "wipe", "due", "expire"))
-        self._live, self._signs = map(scripts.load, ("live", "signs"))
+        self._count, self._wipe, self._restore = map(scripts.load, ("count", "wipe", "restore"))
+        self._due, self._expire, self._live, self._signs = map(scripts.load, ("due", "expire", "live", "signs"))
 
     async def push(self, write: Write) -> Mapping[str, str]:
         """See Store.push."""
-        return self._verdict(await self._settle(write.key, lambda settled: self._part(write, "merge", settled)), write)
+        return await self._write(write, "merge")
 
     async def replace(self, write: Write) -> Mapping[str, str]:
         """See Store.replace."""
-        return self._verdict(
-            await self._settle(write.key, lambda settled: self._part(write, "replace", settled)), write
-        )
+        return await self._write(write, "replace")
+
+    async def restore(
+        self, write: Write, pushed_at: int, failed_at: int, *, deadline: int = 0, rehearsal: bool = False
+    ) -> Mapping[str, str]:
+        """See Store.restore."""
+        key, mode = write.key, "rehearsal" if rehearsal else ""
+        words: list[Argument] = ["checked" if write.checked else "unchecked", key.name, key.shape, key.twin or ""]
+        words += (codec.encode_labels(key.labels), write.signature)
+        words += (_digits(pushed_at), _digits(failed_at), _digits(deadline), len(write.fragments))
+        for each in write.fragments:
+            words += (each.name, _digits(each.pushed_at), codec.encode_fragment(each))
+        words += _pairs(write.guard.shapes)
+        words += _pairs(write.guard.witnesses)
+        touched = (*self._keys.of_all_groups, self._keys.group(key.name))
+
+        def make(settled: str) -> Call:
+            return Call.of(self._restore, touched, (_new_epoch(), *self._limits, mode, settled, *words))
+
+        return read_verdict(await self._settle(key, make), write, self._limits)
 
     async def fail(self, key: GroupingKey, lifetime: int = 0) -> None:
         """See Store.fail."""
@@ -154,7 +172,7 @@ class RedisStore:
             cursor = more[4]
         if self._reader.source != source:
             raise StoreUnavailable("Redis was replaced by another server while the changes were read")
-        return _changes(source, first, changed)
+        return read_changes(source, first, changed)
 
     async def groups(self, names: Sequence[str]) -> list[Group | None]:
         """See Store.groups."""
@@ -162,7 +180,7 @@ class RedisStore:
         for start in range(0, len(names), GROUPS_AT_ONCE):
             part = names[start : start + GROUPS_AT_ONCE]
             [replies] = await self._reader.call(Call.of(self._groups, [*map(self._keys.group, part)]))
-            found += map(_readable_group, part, replies)
+            found += map(readable_group, part, replies)
         return found
 
     async def copies(self, wanted: Sequence[tuple[str, str]]) -> list[Copy]:
@@ -172,13 +190,34 @@ class RedisStore:
         keys = [self._keys.changes, *(self._keys.group(name) for name, _ in wanted)]
         [replies] = await self._reader.call(Call.of(self._copies, keys, [word for pair in wanted for word in pair]))
         return [
-            Copy(version.decode(), _readable_fragment(name, family, value))
+            Copy(version.decode(), readable_fragment(name, family, value))
             for (name, family), (version, value) in zip(wanted, replies, strict=True)
         ]
 
     async def names(self) -> list[str]:
         """See Store.names."""
         return sorted((await self.changes(Feed())).changed)
+
+    async def server(self) -> Server:
+        """See Store.server."""
+        [text] = await self._reader.call(Call(("INFO",)))
+        found = dict(line.split(":", 1) for line in text.decode(errors="replace").splitlines() if ":" in line)
+        valkey = found.get("valkey_version")
+        version = f"Valkey {valkey}" if valkey else f"Redis {found.get('redis_version', '?')}"
+        return Server(version, int(found.get("used_memory", 0)))
+
+    async def sizes(self, names: Sequence[str]) -> Sizes | None:
+        """See Store.sizes."""
+        keys = [*self._keys.shared, *map(self._keys.group, names)]
+        calls = [Call(("MEMORY", "USAGE", key, "SAMPLES", 0)) for key in keys]  # 0: all fields, not some of them
+        found: list[int] = []
+        try:
+            for start in range(0, len(calls), GROUPS_AT_ONCE):
+                found += [size or 0 for size in await self._reader.call(*calls[start : start + GROUPS_AT_ONCE])]
+        except StoreRefused:
+            return None
+        others = len(self._keys.shared)
+        return Sizes(found[others:], sum(found[:others]))
 
     async def count(self, amounts: Mapping[str, float], expired: Sequence[str]) -> None:
         """See Store.count."""
@@ -227,6 +266,10 @@ class RedisStore:
         self._watch.stop()
         await self._reader.close()
         await self._primary.close()
+
+    async def _write(self, write: Write, mode: str) -> Mapping[str, str]:
+        reply = await self._settle(write.key, lambda settled: self._part(write, mode, settled))
+        return read_verdict(reply, write, self._limits)
 
     async def _settle(self, key: GroupingKey, make: Callable[[str], Part | Call]) -> Reply:
         """Send a write; what has expired and is in its way is removed first.
@@ -287,27 +330,6 @@ class RedisStore:
         words += _pairs(write.guard.witnesses)
         return Part(self._keys.group(key.name), words, size)
 
-    def _verdict(self, reply: Reply, write: Write) -> Mapping[str, str]:
-        """Read the verdict of the push script.
-
-        Returns:
-            What the push has to be compared with; nothing if it was stored.
-        """
-        if reply == b"":
-            return {}
-        kind, *details = (word.decode() for word in reply)
-        if kind == "look":
-            return dict(zip(details[::2], details[1::2], strict=True))
-        if kind == "limit":
-            what, value = details
-            raise StoreFull(what, int(value), getattr(self._limits, what))
-        if kind == "twin":
-            raise BadGroupingKey(
-                f"the group {write.key.twin} exists, and its push times would be the same series as those of this one: "
-                'no instance label and instance="" look alike in a scrape'
-            )
-        raise InconsistentPush(_clash(kind, details, write))
-
     async def _read_changes(self, feed: Feed, cursor: str) -> Reply:
         keys = self._keys
         touched = (keys.changes, keys.tombstones, keys.version, keys.epoch, keys.telemetry)
@@ -317,55 +339,15 @@ class RedisStore:
         return [*reply[:4], reply[4].decode(), *reply[5:]]
 
 
-def _readable_group(name: str, reply: Reply) -> Group | None:
-    """Decode a group; one that somebody else has broken is passed over, so that the others can be scraped."""
-    try:
-        return codec.decode_group(name, reply)
-    except CorruptGroup as error:
-        log.error("%s; it is not shown until it is pushed with PUT or deleted", error)  # noqa: TRY400
-        return None
-
-
-def _readable_fragment(name: str, family: str, value: bytes) -> Fragment | None:
-    """Decode one family of a group; what cannot be read is not shown, and so in nobody's way."""
-    if not value:
-        return None
-    try:
-        return codec.decode_fragment(family, value)
-    except CorruptGroup as error:
-        log.error("the stored group %s: %s", name, error)  # noqa: TRY400
-        return None
-
-
 def _new_epoch() -> str:
     """A name for the store, should this be its first change; after FLUSHALL it has to be another."""
     return secrets.token_hex(8)
 
 
+def _digits(moment: int) -> str:
+    """A time as the scripts keep it."""
+    return f"{moment:0{codec.TIME_DIGITS}d}"
+
+
 def _pairs(values: Mapping[str, str]) -> Iterable[Argument]:
     return [len(values), *(word for pair in values.items() for word in pair)]
-
-
-def _changes(source: str, reply: Reply, changed: list[bytes]) -> Changes:
-    epoch, version, everything, _, _, deleted, telemetry, now = reply
-    counters = zip(telemetry[::2], telemetry[1::2], strict=True)
-    return Changes(
-        Feed(source, epoch.decode(), int(version)),
-        bool(everything),
-        list(dict.fromkeys(name.decode() for name in changed)),
-        [name.decode() for name in deleted],
-        {field.decode(): float(value) for field, value in counters},
-        int(now),
-    )
-
-
-def _clash(kind: str, details: Sequence[str], write: Write) -> str:
-    if kind == "type":
-        name, stored = details
-        mine = next(fragment.type for fragment in write.fragments if fragment.name == name)
-        return (
-            f'collected metric "{name}" is not a family of type {Type(int(stored)).word}, as other groups have it, '
-            f"but of type {mine.word}"
-        )
-    longer, shorter, owner = details
-    return f'collected metric "{longer}" collides with previously collected {Type(int(owner)).word} named "{shorter}"'

@@ -28,6 +28,10 @@ SCRAPES = 6
 def replicas(three_replicas: Topology) -> Iterator[Sequence[Replica]]:
     """Three replicas with two workers each, without the balancer: its health checks are requests that are counted."""
     three_replicas.balancer.program.end(signal.SIGTERM)
+    stop_all(three_replicas.replicas)  # which hands over what they have counted in earlier tests
+    assert three_replicas.redis.command("FLUSHALL") == b"+OK"
+    for replica in three_replicas.replicas:
+        replica.start()
     yield three_replicas.replicas
     three_replicas.balancer.start()
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 SHORT = 0.3
 """A time limit for tests in which it is reached."""
-CHANGING = ("push", "replace", "fail", "delete", "wipe")
+CHANGING = ("push", "replace", "restore", "fail", "delete", "wipe")
 
 
 def changing(store: RedisStore, name: str) -> Callable[[], Awaitable[object]]:
@@ -33,6 +33,7 @@ def changing(store: RedisStore, name: str) -> Callable[[], Awaitable[object]]:
     return {
         "push": lambda: store.push(write(JOB, family("a", value="2"))),
         "replace": lambda: store.replace(write(JOB, family("a", value="2"))),
+        "restore": lambda: store.restore(write(JOB, family("a", value="2")), 1, 0),
         "fail": lambda: store.fail(JOB),
         "delete": lambda: store.delete(JOB),
         "wipe": store.wipe,

@@ -341,6 +341,8 @@ async def test_a_user_who_may_do_just_what_the_readme_lists_can_do_all(own_redis
     async with confirmed(url, Confirmation(0, 0.0)) as store:
         await store.greet()
         await store.push(write(JOB, family("a")))
+        with plain(own_redis) as client:
+            client.execute_command("SCRIPT", "FLUSH")
         await store.replace(write(OTHER, family("a"), family("b")))
         await store.fail(JOB)
         await store.push(write(INSTANCE, family("c"))._replace(lifetime=1))
@@ -349,6 +351,10 @@ async def test_a_user_who_may_do_just_what_the_readme_lists_can_do_all(own_redis
         await store.count({"x": 1.0}, ["y"])
         assert (await store.copies([(JOB.name, "a")]))[0].fragment is not None
         assert await store.delete(JOB)
+        assert await store.restore(write(JOB, family("a")), 1, 0) == {}
+        assert await store.delete(JOB)
+        assert (await store.server()).used_memory > 0
+        assert await store.sizes([OTHER.name]) is None, "which is nothing that a gateway has to know"
         assert await store.names() == [OTHER.name]
         await store.follow()
         await store.ping()

@@ -1,0 +1,70 @@
+"""What a push must satisfy by itself, before anything stored is looked at; so must what is imported or checked.
+
+In: the key and the exposition of a push.
+Out: the fragments that would be stored, or the reason why not.
+Never: needs a store; what may stand beside other groups, and how much in all, is decided there.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from pgw.formats.text_writer import write_samples
+from pgw.gateway.limits import UNLIMITED, PushLimits
+from pgw.gateway.push_times import NAMES as PUSH_TIMES
+from pgw.model import consistency
+from pgw.model.family import Exposition, Family, Type
+from pgw.model.group import Fragment
+from pgw.model.grouping import GroupingKey
+
+
+class Rules(NamedTuple):
+    """The rules of a gateway."""
+
+    own: Mapping[str, Type]
+    """The types of the gateway's own families."""
+    checked: bool
+    """Whether pushes are checked for consistency."""
+    limits: PushLimits = UNLIMITED
+
+    def bounded(self, key: GroupingKey, pushed: Exposition) -> Exposition:
+        """Return the push without what belongs to the gateway.
+
+        Raises:
+            PushError: its group could not be scraped.
+            PushTooLarge: it has too many families, or too long a label.
+        """
+        key.require_utf8()
+        self.limits.check(pushed, key)
+        return pushed._replace(families=[each for each in pushed.families if each.name not in PUSH_TIMES])
+
+    def consistent(self, key: GroupingKey, bounded: Exposition) -> list[Family]:
+        """Return the families of a push that `bounded` has returned, as they would be stored.
+
+        Raises:
+            InconsistentPush: naming the metric and the rule.
+        """
+        if self.checked:
+            consistency.check(bounded, key, self.own)
+            return bounded.families
+        consistency.check_readable(bounded, key)
+        return [consistency.without_duplicates(family, key) for family in bounded.families]
+
+    def fragments(self, key: GroupingKey, families: Iterable[Family]) -> list[Fragment]:
+        """Write families that `consistent` has returned as they would be stored.
+
+        Raises:
+            PushTooLarge: they have too many series.
+        """
+        fragments = [
+            Fragment(
+                each.name,
+                each.type,
+                each.help,
+                write_samples(each, key).encode(),
+                unchecked=not self.checked,
+                details=each.details,
+            )
+            for each in families
+        ]
+        self.limits.check_series(fragments)
+        return fragments
