@@ -16,7 +16,7 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 from pgw.gateway.deadlines import Deadlines
-from pgw.gateway.push_times import FAILURE_TIME
+from pgw.gateway.push_times import FAILURE_TIME, PUSH_TIME
 from pgw.gateway.push_times import NAMES as PUSH_TIMES
 from pgw.model.group import MICROSECONDS, Fragment, Group
 from pgw.view.pieces import Piece
@@ -165,6 +165,8 @@ async def _read_pieces(pieces: Iterable[Piece], pace: Pace) -> tuple[dict[str, i
     held: defaultdict[str, int] = defaultdict(int)
     failures: dict[str, int] = {}
     for piece in pieces:
+        if piece.places[0][0] == piece.places[-1][0] == PUSH_TIME:
+            continue  # nothing that the view does not know by itself
         for (family, name), text in zip(piece.places, piece.texts, strict=True):
             if family not in PUSH_TIMES:
                 held[name] += len(text) + text.count(b"\n") * _LINE

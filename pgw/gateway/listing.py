@@ -13,7 +13,7 @@ import asyncio
 import enum
 import heapq
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
 from urllib.parse import unquote
@@ -107,13 +107,24 @@ async def listed(entries: Iterable[Entry], query: Query, now: float) -> Listing:
     runs, found = await _sorted_runs(list(entries), _wanted(query, now), key, pace, reverse=query.reverse)
     pages = max(1, -(-found // PAGE_GROUPS))
     page = min(max(query.page, 1), pages)
-    merged = heapq.merge(*runs, key=key, reverse=query.reverse)
     before = (page - 1) * PAGE_GROUPS
-    while before:
-        skipped = min(before, LOOK)
-        before -= sum(1 for _ in islice(merged, skipped))
+    size = min(PAGE_GROUPS, found - before)
+    behind = found - before - size
+    if before <= behind:
+        shown = await _cut(heapq.merge(*runs, key=key, reverse=query.reverse), before, size, pace)
+    else:  # from the other end, which is nearer
+        merged = heapq.merge(*(run[::-1] for run in runs), key=key, reverse=not query.reverse)
+        shown = (await _cut(merged, behind, size, pace))[::-1]
+    return Listing(shown, found, page, pages)
+
+
+async def _cut(merged: Iterator[Entry], skipped: int, size: int, pace: Pace) -> list[Entry]:
+    """Take so many entries behind those that are skipped."""
+    while skipped:
+        some = min(skipped, LOOK)
+        skipped -= sum(1 for _ in islice(merged, some))
         await pace.breathe()
-    return Listing(list(islice(merged, PAGE_GROUPS)), found, page, pages)
+    return list(islice(merged, size))
 
 
 async def _sorted_runs(

@@ -38,7 +38,7 @@ SLICE_PIECES = 64
 """Pieces compressed in one go of the thread: about 2 MB, a few milliseconds."""
 
 CATALOGUE_SECONDS = 600.0
-"""How long a catalogue is kept that nobody looks at: 40 MB for 100,000 groups, and a little work with each change."""
+"""How long a catalogue is kept that nobody looks at: 35 MB for 100,000 groups, and a little work with each change."""
 PATIENCE = 0.3
 """Seconds that a list of groups waits for the newest changes; then it shows what is known, and says so."""
 RATE_SECONDS = 5
