@@ -6,31 +6,27 @@ Never: decides anything that two workers could decide differently; that is what 
 """
 
 import asyncio
-import logging
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from pgw.errors import (
     BadGroupingKey,
-    CorruptGroup,
     InconsistentPush,
     StoreConflict,
     StoreFull,
     StoreRefused,
     StoreUnavailable,
 )
-from pgw.model.family import Type
-from pgw.model.group import Fragment, Group
+from pgw.model.group import Group
 from pgw.model.grouping import GroupingKey
 from pgw.store import codec, scripts
 from pgw.store.base import NO_LIMITS, Changes, Copy, Feed, Limits, Server, Sizes, Write
 from pgw.store.keys import Keys
 from pgw.store.link import Argument, Call, Link, Reply
 from pgw.store.primary import read_url
+from pgw.store.replies import describe_clash, read_changes, readable_fragment, readable_group
 from pgw.store.watch import Watch
 from pgw.store.writer import UNCONFIRMED, Confirmation, Part, Writer
-
-log = logging.getLogger(__name__)
 
 TOMBSTONES_KEPT = 10_000
 """About a megabyte in Redis. A worker reads the feed at each scrape; one that missed more deletions than this
@@ -177,7 +173,7 @@ class RedisStore:
             cursor = more[4]
         if self._reader.source != source:
             raise StoreUnavailable("Redis was replaced by another server while the changes were read")
-        return _changes(source, first, changed)
+        return read_changes(source, first, changed)
 
     async def groups(self, names: Sequence[str]) -> list[Group | None]:
         """See Store.groups."""
@@ -185,7 +181,7 @@ class RedisStore:
         for start in range(0, len(names), GROUPS_AT_ONCE):
             part = names[start : start + GROUPS_AT_ONCE]
             [replies] = await self._reader.call(Call.of(self._groups, [*map(self._keys.group, part)]))
-            found += map(_readable_group, part, replies)
+            found += map(readable_group, part, replies)
         return found
 
     async def copies(self, wanted: Sequence[tuple[str, str]]) -> list[Copy]:
@@ -195,7 +191,7 @@ class RedisStore:
         keys = [self._keys.changes, *(self._keys.group(name) for name, _ in wanted)]
         [replies] = await self._reader.call(Call.of(self._copies, keys, [word for pair in wanted for word in pair]))
         return [
-            Copy(version.decode(), _readable_fragment(name, family, value))
+            Copy(version.decode(), readable_fragment(name, family, value))
             for (name, family), (version, value) in zip(wanted, replies, strict=True)
         ]
 
@@ -334,7 +330,7 @@ class RedisStore:
                 f"the group {write.key.twin} exists, and its push times would be the same series as those of this one: "
                 'no instance label and instance="" look alike in a scrape'
             )
-        raise InconsistentPush(_clash(kind, details, write))
+        raise InconsistentPush(describe_clash(kind, details, write))
 
     async def _read_changes(self, feed: Feed, cursor: str) -> Reply:
         keys = self._keys
@@ -343,26 +339,6 @@ class RedisStore:
             Call.of(self._changes, touched, (feed.epoch, feed.version, cursor, NAMES_AT_ONCE))
         )
         return [*reply[:4], reply[4].decode(), *reply[5:]]
-
-
-def _readable_group(name: str, reply: Reply) -> Group | None:
-    """Decode a group; one that somebody else has broken is passed over, so that the others can be scraped."""
-    try:
-        return codec.decode_group(name, reply)
-    except CorruptGroup as error:
-        log.error("%s; it is not shown until it is pushed with PUT or deleted", error)  # noqa: TRY400
-        return None
-
-
-def _readable_fragment(name: str, family: str, value: bytes) -> Fragment | None:
-    """Decode one family of a group; what cannot be read is not shown, and so in nobody's way."""
-    if not value:
-        return None
-    try:
-        return codec.decode_fragment(family, value)
-    except CorruptGroup as error:
-        log.error("the stored group %s: %s", name, error)  # noqa: TRY400
-        return None
 
 
 def _new_epoch() -> str:
@@ -377,28 +353,3 @@ def _digits(moment: int) -> str:
 
 def _pairs(values: Mapping[str, str]) -> Iterable[Argument]:
     return [len(values), *(word for pair in values.items() for word in pair)]
-
-
-def _changes(source: str, reply: Reply, changed: list[bytes]) -> Changes:
-    epoch, version, everything, _, _, deleted, telemetry, now = reply
-    counters = zip(telemetry[::2], telemetry[1::2], strict=True)
-    return Changes(
-        Feed(source, epoch.decode(), int(version)),
-        bool(everything),
-        list(dict.fromkeys(name.decode() for name in changed)),
-        [name.decode() for name in deleted],
-        {field.decode(): float(value) for field, value in counters},
-        int(now),
-    )
-
-
-def _clash(kind: str, details: Sequence[str], write: Write) -> str:
-    if kind == "type":
-        name, stored = details
-        mine = next(fragment.type for fragment in write.fragments if fragment.name == name)
-        return (
-            f'collected metric "{name}" is not a family of type {Type(int(stored)).word}, as other groups have it, '
-            f"but of type {mine.word}"
-        )
-    longer, shorter, owner = details
-    return f'collected metric "{longer}" collides with previously collected {Type(int(owner)).word} named "{shorter}"'
