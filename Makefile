@@ -1,7 +1,7 @@
 # All that a developer does here; `make` alone lists it. What it needs: Python 3.11 or newer and a network, once.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test check fmt cover bench proto fuzz
+.PHONY: help run test check fmt cover bench proto fuzz screenshots
 
 ARGS ?=
 # How many test files at a time. Most of their time is waiting, but the faults are made under load: more than two of
@@ -43,6 +43,9 @@ bench: .venv/.developed ## Measure all of bench/ into bench/RESULTS.md, quickly;
 
 fuzz: .venv/.developed ## Send a million hostile requests, in some minutes; ARGS="2000000 7" for more and another seed
 	cd tests/support && ../../$(BIN)/python storm.py $(or $(ARGS),1000000)
+
+screenshots: .venv/.developed ## Take the pictures of the web page in docs/img/ anew; wants chromium and chromium-driver
+	cd tests/support && PYTHONPATH=../.. ../../$(BIN)/python screenshots.py
 
 proto: .venv/.developed ## Generate the code of pgw/formats/metrics.proto
 	$(BIN)/python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. pgw/formats/metrics.proto

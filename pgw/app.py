@@ -53,7 +53,8 @@ def create_app(settings: Settings) -> App:
     tally, metrics = Tally(), ProcessMetrics(os.environ.get(SHARED_DIRECTORY))
     own = OwnFamilies(version=__version__, number=format_float)
     mirror = Mirror(store, View(write_head), own, linger=microseconds(settings.ttl_linger))
-    pulse = Pulse(store, mirror, tally, metrics)
+    replica = f"{platform.node()}:{os.getppid()}"  # the master, whose child a worker is
+    pulse = Pulse(store, mirror, tally, metrics, replica=replica)
     lifetimes = Lifetimes(settings.ttl_rules, settings.ttl, settings.ttl_max)
     gateway = Gateway(
         store,
@@ -81,6 +82,9 @@ def _site(settings: Settings) -> Site:
     return Site(
         settings.prefix,
         settings.telemetry_path,
+        base=settings.page_prefix,
+        origin=settings.external_origin,
+        utf8_names=settings.utf8_names,
         has_admin_api=settings.enable_admin_api,
         quit=_stop_server if settings.enable_lifecycle else None,
         status=status,

@@ -27,6 +27,10 @@ class Deadlines:
                 self._queue = [(when, name) for name, when in self._when.items()]
                 heapq.heapify(self._queue)
 
+    def of(self, name: str) -> int:
+        """When a group has to be looked at again; 0: never."""
+        return self._when.get(name, 0)
+
     def due(self, now: int) -> list[str]:
         """Name the groups whose moment has come. They stay until another is set: whoever looks at them may fail."""
         found = []

@@ -10,6 +10,7 @@ from itertools import islice
 
 from pgw.errors import InconsistentPush, StoreConflict, StoreUnavailable
 from pgw.formats.escaping import Scheme
+from pgw.gateway.desk import Desk
 from pgw.gateway.lifetime import FOR_EVER, Lifetimes
 from pgw.gateway.limits import UNLIMITED, PushLimits
 from pgw.gateway.mirror import SLICE_GROUPS, Mirror, Snapshot
@@ -57,6 +58,8 @@ class Gateway:
         self._mirror = mirror
         self._rules = Rules(own, checked, limits)
         self._lifetimes = lifetimes
+        self.desk = Desk(store, mirror)
+        """What people ask who look at the web page."""
 
     @property
     def checks(self) -> bool:

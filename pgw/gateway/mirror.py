@@ -12,10 +12,12 @@ import asyncio
 import gc
 import heapq
 import math
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from pgw.errors import StoreError, StoreUnavailable
 from pgw.formats.escaping import Escaper, Scheme
+from pgw.gateway.catalogue import Catalogue
 from pgw.gateway.deadlines import Deadlines
 from pgw.gateway.push_times import NAMES as PUSH_TIMES
 from pgw.gateway.push_times import as_shown
@@ -34,6 +36,13 @@ LASTING_GROUPS = 1_000
 """Groups that the garbage collector walks through in some 4 ms."""
 SLICE_PIECES = 64
 """Pieces compressed in one go of the thread: about 2 MB, a few milliseconds."""
+
+CATALOGUE_SECONDS = 600.0
+"""How long a catalogue is kept that nobody looks at: 40 MB for 100,000 groups, and a little work with each change."""
+PATIENCE = 0.3
+"""Seconds that a list of groups waits for the newest changes; then it shows what is known, and says so."""
+RATE_SECONDS = 5
+"""The least time between two readings that a rate is made of: workers hand over their counts once a second."""
 
 DEFAULT_SCHEME = Scheme.UNDERSCORES
 """What every client gets that does not ask for another, and so the one that is kept compressed."""
@@ -89,6 +98,13 @@ class Mirror:
         """How many groups the view had when the garbage collector was last told to leave it alone."""
         self._gzip: tuple[int, Page] | None = None
         self._asked_at = -math.inf
+        self._catalogue: Catalogue | None = None
+        self._catalogue_asked_at = -math.inf
+        self._reading: set[asyncio.Task[str]] = set()
+        """Reads that a list did not wait for; the loop itself would let them be collected."""
+        self._read_at = -math.inf
+        self.earlier: tuple[Mapping[str, float], int] = ({}, 0)
+        """`sums` and `now` of an earlier reading, for rates; 0: there was none."""
         self.sums: Mapping[str, float] = {}
         """The counters of all workers, as they were last read."""
         self.now = 0
@@ -159,10 +175,67 @@ class Mirror:
             texts = await asyncio.to_thread(self._view.stamped, PUSH_TIMES)
         return chunked(map(Escaper(scheme).escape, texts))
 
-    def shown(self, groups: Iterable[Group | None]) -> list[Group]:
-        """The groups as a page would show them, without those that it would not."""
-        found = (as_shown(group, self.now, self._linger) for group in groups if group is not None)
+    def shown(self, groups: Iterable[Group | None], now: int | None = None) -> list[Group]:
+        """The groups as a page would show them, without those that it would not.
+
+        Args:
+            groups: as they are stored.
+            now: microseconds since 1970 by the clock of Redis; None: when the view was last read.
+        """
+        moment = self.now if now is None else now
+        found = (as_shown(group, moment, self._linger) for group in groups if group is not None)
         return [group for group in found if group is not None]
+
+    async def catalogue(self) -> tuple[Catalogue, str]:
+        """Take the list of all groups, as they were when this was called if that can be known soon.
+
+        Returns:
+            The list, which goes on changing; and why it is older, if it is.
+
+        Raises:
+            StoreUnavailable: nothing was ever read.
+        """
+        begun = self._begin()
+        self._catalogue_asked_at = self._asked_at
+        async with self._turn:
+            if not self.loaded:
+                await self._read(begun)
+            if self._catalogue is None:
+                self._catalogue = await self._make_catalogue()
+            catalogue = self._catalogue
+        reading = asyncio.create_task(self._read_in_turn(begun))
+        self._reading.add(reading)
+        reading.add_done_callback(self._reading.discard)
+        await asyncio.wait({reading}, timeout=PATIENCE)
+        if not reading.done():
+            return catalogue, "there are many changes, or Redis is slow; what is shown may be some seconds old"
+        return catalogue, reading.result()
+
+    async def _make_catalogue(self) -> Catalogue:
+        """Make the list of all groups. The garbage collector is to walk through it neither now nor later."""
+        catalogue = Catalogue()
+        gc.disable()
+        try:
+            await catalogue.read(self._view, self._deadlines)
+            gc.freeze()
+        finally:
+            gc.enable()
+        return catalogue
+
+    async def _read_in_turn(self, begun: int) -> str:
+        """Read; returns why that was not possible, if it was not."""
+        async with self._turn:
+            try:
+                await self._read(begun)
+            except StoreError as error:
+                return str(error)
+        return ""
+
+    def clock(self) -> float:
+        """Unix time in seconds, by the clock of Redis, as well as it is known without asking."""
+        if not self.loaded:
+            return time.time()
+        return self.now / MICROSECONDS + asyncio.get_running_loop().time() - self._read_at
 
     async def refresh(self) -> None:
         """Take in what has changed, so that the next page finds little to do."""
@@ -194,7 +267,7 @@ class Mirror:
 
     async def _take_changes(self, number: int) -> None:
         changes = await self._store.changes(self._feed)
-        self.sums, self.now = changes.telemetry, changes.now
+        self._note_counters(changes)
         await self._drop(changes)
         names = list(dict.fromkeys([*changes.changed, *self._deadlines.due(self.now)]))
         for start in range(0, len(names), SLICE_GROUPS):
@@ -204,6 +277,14 @@ class Mirror:
         self._freeze()
         self._feed = changes.feed
         self._done = number
+
+    def _note_counters(self, changes: Changes) -> None:
+        if self.now - self.earlier[1] >= RATE_SECONDS * MICROSECONDS:
+            self.earlier = (self.sums, self.now)
+        self.sums, self.now = changes.telemetry, changes.now
+        self._read_at = asyncio.get_running_loop().time()
+        if self._catalogue is not None and self._read_at - self._catalogue_asked_at > CATALOGUE_SECONDS:
+            self._catalogue = None
 
     def _freeze(self) -> None:
         """Keep the garbage collector away from a view that has grown by half.
@@ -235,9 +316,13 @@ class Mirror:
         if group is None or shown is None:
             self._view.drop(name)
             self._deadlines.set(name, 0)
+            if self._catalogue is not None:
+                self._catalogue.drop(name)
             return
         self._view.put(name, shown.pushed_at, shown.fragments)
         self._deadlines.set(name, group.deadline + self._linger if group.is_expired(self.now) else group.deadline)
+        if self._catalogue is not None:
+            self._catalogue.put(name, shown, self._deadlines.of(name))
 
     async def _compressed(self, scheme: Scheme) -> Page:
         pieces = self._view.pieces

@@ -8,11 +8,12 @@ Never: fails; what cannot be done now is done a second later.
 import asyncio
 import contextlib
 import logging
+import math
 
 from pgw.errors import StoreError
 from pgw.gateway.mirror import Mirror
 from pgw.model.group import MICROSECONDS
-from pgw.store.base import Store
+from pgw.store.base import Refusal, Store
 from pgw.telemetry.process import Condition, ProcessMetrics
 from pgw.telemetry.shared import Tally, expired
 
@@ -32,14 +33,23 @@ REFRESH_PAUSE = 20
 between two scrapes takes a twentieth of a worker at most."""
 
 
+LIFE_SECONDS = 5.0
+"""How often a worker says that its replica lives."""
+
+
 class Pulse:
     """The background task of one worker."""
 
-    def __init__(self, store: Store, mirror: Mirror, tally: Tally, metrics: ProcessMetrics) -> None:
+    def __init__(
+        self, store: Store, mirror: Mirror, tally: Tally, metrics: ProcessMetrics, *, replica: str = ""
+    ) -> None:
+        """Make the pulse of a worker; it says that `replica` lives, if that has a name."""
         self._store = store
         self._mirror = mirror
         self._tally = tally
         self._metrics = metrics
+        self._replica = replica
+        self._heard_at = -math.inf
         self._task: asyncio.Task[None] | None = None
         self._refreshed_at = 0.0
         self._refresh_took = 0.0
@@ -72,6 +82,7 @@ class Pulse:
         await self._sweep()
         if self._refresh_is_due():
             await self._refresh()
+        await self._live()
         self._metrics.note(self._condition())
 
     def _refresh_is_due(self) -> bool:
@@ -91,6 +102,18 @@ class Pulse:
         except StoreError as error:
             self._tally.put_back(counts)
             log.debug("the counts of this second are kept for the next: %s", error)
+
+    async def _live(self) -> None:
+        """Say that the replica lives, and what it refused."""
+        now = asyncio.get_running_loop().time()
+        refused = self._tally.take_refusal()
+        if not self._replica or (refused is None and now < self._heard_at + LIFE_SECONDS):
+            return
+        try:
+            await self._store.live(self._replica, Refusal(*refused) if refused else None)
+            self._heard_at = now
+        except StoreError as error:
+            log.debug("nobody hears that this replica lives: %s", error)
 
     async def _follow(self) -> None:
         try:

@@ -114,13 +114,13 @@ def _compile(pattern: str) -> Callable[[str], bool]:
     options.dot_nl = True
     options.never_capture = True
     try:
-        match = re2.compile(pattern, options).fullmatch
+        match = re2.compile(pattern.encode(), options).fullmatch  # of bytes: on text it takes three times as long
     except re2.error as error:
         [reason] = error.args
         raise ValueError(reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)) from None
     except UnicodeEncodeError:
         raise ValueError("invalid UTF-8") from None
-    return lambda value: match(value) is not None
+    return lambda value: match(value.encode(errors="surrogateescape")) is not None
 
 
 _ESCAPES = re.compile(r"\\Q.*?(?:\\E|\Z)|\\.", re.DOTALL)

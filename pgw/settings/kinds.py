@@ -36,7 +36,9 @@ _SCHEMES = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel", "red
 _TRUTHS = {"true": True, "1": True, "false": False, "0": False}
 _URL_PATH = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@/-]*")
 """The characters of a path that mean themselves (RFC 3986 pchar without percent-escapes)."""
-_OWN_PATHS = re.compile(r"/|/status|/(?:-|static|api|debug)(?:/.*)?|/metrics/job(?:@base64)?(?:/.*)?")
+_OWN_PATHS = re.compile(
+    r"/|/status|/delete-all|/(?:-|static|api|debug|group|raw|delete)(?:/.*)?|/metrics/job(?:@base64)?(?:/.*)?"
+)
 """Paths that mean something else than a scrape."""
 
 

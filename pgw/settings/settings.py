@@ -203,6 +203,17 @@ class Settings:
         return _as_prefix(self._external_path)
 
     @property
+    def page_prefix(self) -> str:
+        """What the paths of the web page begin with: as clients see them, if that was said."""
+        return self.external_prefix if self.external_url else self.prefix
+
+    @property
+    def external_origin(self) -> str:
+        """Scheme and host of the external URL: `https://host`; "" if it has none."""
+        url = urlsplit(self.external_url)
+        return f"{url.scheme}://{url.netloc.rpartition('@')[2]}" if url.netloc else ""
+
+    @property
     def _external_path(self) -> str:
         return urlsplit(self.external_url).path
 

@@ -73,6 +73,25 @@ class Changes(NamedTuple):
     """Microseconds since 1970, by the clock of Redis."""
 
 
+class Refusal(NamedTuple):
+    """A push that was refused."""
+
+    group: str
+    """Its name; the group need not exist."""
+    reason: str
+    at: int = 0
+    """Unix time in seconds, by the clock of Redis; a second late at most."""
+
+
+class Signs(NamedTuple):
+    """What is to be seen of all replicas."""
+
+    replicas: Sequence[str]
+    """Those that were heard of within the last seconds."""
+    refusal: Refusal | None
+    """The last one, on whichever replica it was."""
+
+
 class Copy(NamedTuple):
     """One family of one group, and the version of that group."""
 
@@ -205,6 +224,14 @@ class Store(Protocol):
 
     async def count(self, amounts: Mapping[str, float], expired: Sequence[str]) -> None:
         """Add to the gateway's own counters, and drop those that are of no more use."""
+        ...
+
+    async def live(self, replica: str, refusal: Refusal | None) -> None:
+        """Note that a replica lives, and what it refused last, if that is news; its time is set here."""
+        ...
+
+    async def signs(self) -> Signs:
+        """Tell what is to be seen of all replicas."""
         ...
 
     @property

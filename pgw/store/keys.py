@@ -28,6 +28,10 @@ class Keys:
         """hash: `series` -> sample lines of all groups; `job/<job>` -> groups of that job."""
         self.telemetry = f"{tag}:telemetry"
         """hash: the gateway's own counters, summed over all workers and replicas."""
+        self.replicas = f"{tag}:replicas"
+        """zset: replica -> unix time in seconds when it was last heard of."""
+        self.refusal = f"{tag}:refusal"
+        """hash: the push that was refused last: its group, the reason, and when that was."""
         self._group = f"{tag}:group:"
 
     @property

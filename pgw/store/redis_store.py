@@ -20,7 +20,7 @@ from pgw.errors import (
 from pgw.model.group import Group
 from pgw.model.grouping import GroupingKey
 from pgw.store import codec, scripts
-from pgw.store.base import NO_LIMITS, Changes, Copy, Feed, Limits, Server, Sizes, Write
+from pgw.store.base import NO_LIMITS, Changes, Copy, Feed, Limits, Refusal, Server, Signs, Sizes, Write
 from pgw.store.keys import Keys
 from pgw.store.link import Argument, Call, Link, Reply
 from pgw.store.primary import read_url
@@ -38,6 +38,10 @@ EXPIRE_AT_ONCE = 16
 SETTLE_ATTEMPTS = 5
 """How often a write is sent again because something has expired that is in its way. The group itself can do so twice
 (its families, then the rest), the others once."""
+SILENT_SECONDS = 15
+"""After which a replica no longer counts: three times as long as they wait before they are heard of again."""
+REASON_CHARACTERS = 500
+"""Of why a push was refused that are kept: the reasons are a line each, but some quote what the client sent."""
 GROUPS_AT_ONCE = 64
 """Groups read or removed in one call: a millisecond or two of Redis for groups of ordinary size."""
 FAMILIES_AT_ONCE = 1_000
@@ -82,7 +86,7 @@ class RedisStore:
         self._push, self._fail, self._delete = map(scripts.load, ("push", "fail", "delete"))
         self._changes, self._groups, self._copies = map(scripts.load, ("changes", "groups", "copies"))
         self._count, self._wipe, self._restore = map(scripts.load, ("count", "wipe", "restore"))
-        self._due, self._expire = map(scripts.load, ("due", "expire"))
+        self._due, self._expire, self._live, self._signs = map(scripts.load, ("due", "expire", "live", "signs"))
 
     async def push(self, write: Write) -> Mapping[str, str]:
         """See Store.push."""
@@ -227,6 +231,21 @@ class RedisStore:
             words += (field, repr(amount))
         await self._writer.write(Call.of(self._count, (self._keys.telemetry,), words), matters=False)
 
+    async def live(self, replica: str, refusal: Refusal | None) -> None:
+        """See Store.live."""
+        news = refusal or Refusal("", "")
+        keys, reason = self._keys, news.reason[:REASON_CHARACTERS].encode(errors="replace")
+        words: tuple[Argument, ...] = (replica, SILENT_SECONDS, news.group, reason)
+        await self._writer.write(Call.of(self._live, (keys.replicas, keys.refusal), words), matters=False)
+
+    async def signs(self) -> Signs:
+        """See Store.signs."""
+        keys = (self._keys.replicas, self._keys.refusal)
+        [(replicas, refusal)] = await self._reader.call(Call.of(self._signs, keys, (SILENT_SECONDS,)))
+        group, reason, at = refusal
+        known = Refusal(group.decode(), reason.decode(errors="replace"), int(at)) if group and reason and at else None
+        return Signs([replica.decode(errors="replace") for replica in replicas], known)
+
     @property
     def waiting(self) -> int:
         """See Store.waiting."""
@@ -302,7 +321,8 @@ class RedisStore:
         key, size = write.key, 0
         words: list[Argument] = [key.name, mode, "checked" if write.checked else "unchecked", key.shape]
         words += (key.twin or "", codec.encode_labels(key.labels), write.signature)
-        words += (write.lifetime, settled, len(write.fragments))
+        lines = sum(fragment.text.count(b"\n") for fragment in write.fragments)
+        words += (write.lifetime, settled, lines, len(write.fragments))
         for fragment in write.fragments:
             packed = codec.encode_fragment(fragment)
             size += len(packed)

@@ -61,6 +61,7 @@ class Tally:
 
     def __init__(self) -> None:
         self._amounts: Counter[str] = Counter()
+        self._refused: tuple[str, str] | None = None
 
     def count_request(self, *, code: int, handler: str, method: str) -> None:
         """Count one answer."""
@@ -77,6 +78,15 @@ class Tally:
             self._amounts[f"{field}/sum"] += value  # type: ignore[assignment]  # typeshed's Counter counts ints
             self._amounts[f"{field}/count"] += 1
             self._amounts[f"{field}/at/{int(now) // SLICE}/{_bucket(value)}"] += 1
+
+    def note_refusal(self, group: str, reason: str) -> None:
+        """Note a push that was refused; the last one counts."""
+        self._refused = (group, reason)
+
+    def take_refusal(self) -> tuple[str, str] | None:
+        """Hand over the last push that was refused since this was called before: its group and the reason."""
+        refused, self._refused = self._refused, None
+        return refused
 
     def take(self) -> dict[str, float]:
         """Hand over what was counted, and begin anew."""
@@ -142,6 +152,11 @@ class OwnFamilies:
     def _line(self, name: str, value: float, **labels: str) -> str:
         text = ",".join(label_notation(label, text) for label, text in labels.items())
         return f"{notation(name, text)} {self._number(value)}\n"
+
+
+def pushes(sums: Mapping[str, float]) -> float:
+    """How many pushes were answered so far, refused ones included."""
+    return sum(each for field, each in sums.items() if field.startswith(PUSH_DURATION) and field.endswith("/count"))
 
 
 def expired(sums: Mapping[str, float], now: int) -> list[str]:

@@ -54,6 +54,11 @@ class View:
         """The names of the groups."""
         return self._groups.keys()
 
+    def groups(self) -> Iterator[tuple[str, int, KeysView[str]]]:
+        """All groups, in no order: name, last push in microseconds, names of the families."""
+        for name, held in self._groups.items():
+            yield name, held.pushed_at, held.votes.keys()
+
     def families(self) -> KeysView[str]:
         """The names of the families, own ones and those without samples included."""
         return self._heads.keys()

@@ -26,6 +26,7 @@ class Counting:
         """Note when the request came."""
         request.context.handler = ""
         request.context.limit = ""
+        request.context.refusal = None
         request.context.started = time.perf_counter()
 
     async def process_response(
@@ -42,6 +43,8 @@ class Counting:
         if request.context.limit:
             self._tally.count_limit(request.context.limit)
         self._tally.count_request(code=response.status_code, handler=handler, method=method)
+        if request.context.refusal is not None:
+            self._tally.note_refusal(*request.context.refusal)
         if handler == PUSH:
             duration = time.perf_counter() - request.context.started
             self._tally.observe_push(method=method, size=_size(request.scope), duration=duration, now=time.time())

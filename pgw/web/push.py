@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 
 import falcon.asgi
 
+from pgw.errors import OverLimit, PushError
 from pgw.formats.negotiation import is_protobuf
 from pgw.formats.protobuf_reader import read_protobuf
 from pgw.formats.text_reader import TextReader
@@ -75,8 +76,12 @@ class Pushes:
     async def _push(self, request: Request, response: falcon.asgi.Response, raw: bytes, apply: _Apply) -> None:
         request.context.handler = "push"
         key, lifetime = self._key(raw), asked_lifetime(request)
-        body = await read_body(request, self._max_body_size)
-        await apply(key, await self._parse(body, request.content_type), lifetime)
+        try:
+            body = await read_body(request, self._max_body_size)
+            await apply(key, await self._parse(body, request.content_type), lifetime)
+        except (PushError, OverLimit) as error:
+            request.context.refusal = (key.name, str(error))
+            raise
         _done(response, 200 if self._gateway.checks else 202)
 
     async def _parse(self, body: bytes, content_type: str | None) -> Exposition:

@@ -18,6 +18,11 @@ from pgw.web.delete_groups import DeleteGroups
 from pgw.web.elsewhere import Elsewhere
 from pgw.web.health import Healthy, Processes, Ready
 from pgw.web.lifecycle import Quit
+from pgw.web.page.frame import Frame
+from pgw.web.page.group import PATH as GROUP_PATH
+from pgw.web.page.group import DeleteAll, Groups
+from pgw.web.page.home import Home
+from pgw.web.page.status import Entrance, Status
 from pgw.web.push import PATH, Pushes
 from pgw.web.request import Request
 from pgw.web.scrape import Scrape
@@ -50,9 +55,27 @@ def make_app(
         api_pages[site.at("/api/v1/admin/delete_groups")] = DeleteGroups(gateway, metrics.count_deleted)
     for path, page in (pages | api_pages).items():
         app.add_route(path, page)
+    frame = Frame(site)
+    _add_web_page(app, gateway, frame)
     # Of sinks that match, the one that was added last is asked.
-    methods = dict.fromkeys(pages, ("GET", "HEAD")) | {site.at("/-/quit"): ("GET", "POST", "PUT")}
+    methods = dict.fromkeys((*pages, site.at("/status")), ("GET", "HEAD")) | {
+        site.at("/-/quit"): ("GET", "POST", "PUT")
+    }
     app.add_sink(Elsewhere({**methods, site.at("/metrics/job/"): ("DELETE", "POST", "PUT")}))
+    groups = Groups(gateway, frame)
+    for path, sink in {"/group/": groups.show, "/raw/": groups.raw, "/delete/": groups.delete}.items():
+        app.add_sink(sink, re.escape(site.at(path)) + GROUP_PATH)
     app.add_sink(api.elsewhere, re.escape(site.at("/api/v1/")))
     app.add_sink(pushes, re.escape(site.prefix) + PATH)
     return app
+
+
+def _add_web_page(app: App, gateway: Gateway, frame: Frame) -> None:
+    site = frame.site
+    app.add_route(site.at("/"), Home(gateway.desk, frame))
+    if site.prefix:
+        app.add_route(site.prefix, Entrance(frame))
+    app.add_route(site.at("/status"), Status(frame))
+    app.add_route(site.at("/static/{name}"), frame.files)
+    if site.has_admin_api:
+        app.add_route(site.at("/delete-all"), DeleteAll(gateway, frame))

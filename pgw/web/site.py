@@ -16,6 +16,12 @@ class Site(NamedTuple):
     """What all paths begin with: "" or "/x"."""
     telemetry_path: str = "/metrics"
     """Where the scrape is, behind the prefix."""
+    base: str = ""
+    """What paths begin with where browsers see them, which may be through a proxy: "" or "/x"."""
+    origin: str = ""
+    """`https://host[:port]` of the external URL; "" where that is not known."""
+    utf8_names: bool = False
+    """Whether the names of labels may be any UTF-8."""
     has_admin_api: bool = False
     quit: Callable[[], None] | None = None
     """What stops the server; None where that is not for clients."""

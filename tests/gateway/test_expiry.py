@@ -259,3 +259,22 @@ async def test_a_page_with_timestamps_shows_what_has_expired_as_little_and_its_t
         assert sample == f'a{{instance="",job="k"}} 1 {stored.pushed_at // 1000}'
         assert {line for line in lines if line != sample} < set(await page(one))
         assert any(line.startswith(EXPIRED) for line in lines)
+
+
+async def test_lists_of_the_web_page_tell_when_groups_expire(redis_server: RedisServer) -> None:
+    async with replica(redis_server.url, linger=LONG) as early, replica(redis_server.url, linger=LONG) as late:
+        await early.mirror.catalogue()
+        await early.push(JOB, "a 1\n", asked=600)
+        await early.push(OTHER, "a 2\n")
+        moment = await deadline(early, JOB)
+        for one in (early, late):  # the list of the first is kept, that of the second is made now
+            found = {each.name: each for each in (await one.mirror.catalogue())[0].entries()}
+            assert [found[key.name].expires_at for key in (JOB, OTHER)] == [moment, 0]
+            assert (await one.mirror.catalogue())[0].sums().expiring == 1
+            let_pass(one, 600_000_000)
+            found = {each.name: each for each in (await one.mirror.catalogue())[0].entries()}
+            assert found[JOB.name][3:6] == ((), 0, 0)
+            assert found[JOB.name].expires_at == moment + LONG
+            shown = await one.gateway.desk.group(JOB)
+            assert shown is not None
+            assert [each.name for each in shown.fragments] == [*TIMES, EXPIRED]

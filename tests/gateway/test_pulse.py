@@ -52,6 +52,28 @@ def count(tally: Tally) -> None:
     tally.count_request(code=200, handler="push", method="POST")
 
 
+async def test_a_replica_says_that_it_lives_and_what_it_refused(
+    redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pulse_module, "LIFE_SECONDS", 60.0)
+    tally = Tally()
+    async with replica(redis_server.url) as one:
+        pulse = Pulse(one.store, one.mirror, tally, ProcessMetrics(None), replica="here:1")
+        pulse.start()
+        await until(lambda: one.store.calls["follow"] > 1)  # so that the beat before is done
+        assert (await one.redis.signs()).replicas == ["here:1"]
+        tally.note_refusal("job/j", "first")
+        tally.note_refusal("job/k", "second")
+        beats = one.store.calls["follow"]
+        await until(lambda: one.store.calls["follow"] > beats + 1)
+        told = (await one.redis.signs()).refusal
+        assert told is not None
+        assert (told.group, told.reason) == ("job/k", "second")
+        await until(lambda: one.store.calls["follow"] > beats + 10)
+        assert one.store.calls["live"] == 2
+        await pulse.stop()
+
+
 async def test_counts_are_handed_over_beat_by_beat(redis_server: RedisServer) -> None:
     tally = Tally()
     async with replica(redis_server.url) as one, beating(one, tally):

@@ -39,6 +39,8 @@ PERMANENT = {
     KEYS.telemetry,
     KEYS.deadlines,
     KEYS.totals,
+    KEYS.replicas,
+    KEYS.refusal,
 }
 TIMEOUT = 10.0  # far beyond what a busy machine needs; tests of the time limit set their own
 

@@ -20,11 +20,9 @@ local function is_unchecked(value) return value and string.byte(value, 20) == 1 
 
 -- The sample lines in it, counted by codec.py: behind the flags and the head of the 8 digits.
 local COUNTED = '\196\008'
-local function lines_at(value, first)
-  return value and value:sub(first, first + 1) == COUNTED and tonumber(value:sub(first + 2, first + 9)) or 0
+local function lines_of(value)
+  return value and value:sub(21, 22) == COUNTED and tonumber(value:sub(23, 30)) or 0
 end
-local function lines_of(value) return lines_at(value, 21) end
-local function lines_in(blob) return lines_at(blob, 4) end  -- as it is pushed, without the time in front
 
 local function index_load(index_key, names)
   local index, values = {}, chunked('HMGET', index_key, names)

@@ -12,7 +12,7 @@
 --   ARGV then for each push: group name, "merge" or "replace", "checked" or "unchecked", shape, name of the twin
 --     group or "", packed labels, signature (16 bytes), microseconds that the group lives from now on ("0": for ever),
 --     "settled" if what has expired was removed for the sake of this push, else "",
---     number of families, then for each: name, packed fragment,
+--     number of sample lines, number of families, then for each: name, packed fragment,
 --     number of guards, then for each: family, the other shapes it was compared with (joined by " "),
 --     number of witnesses, then for each: group, the version it had when it was compared ("" if it did not exist)
 --   returns for each push: "" done, or an array: {"type", family, its type in other groups},
@@ -52,6 +52,7 @@ local function read_push(i)
   push.group, push.mode, push.checked = take(), take(), take() == 'checked'
   push.shape, push.twin = take(), take()
   push.labels, push.signature, push.lifetime, push.settled = take(), take(), take(), take() == 'settled'
+  push.lines = take()
   for f = 1, tonumber(take()) do push.names[f], push.blobs[f] = take(), take() end
   push.guards, push.witnesses = take_pairs({}), take_pairs({})
   return push
@@ -81,11 +82,10 @@ end
 -- What the push changes in the index: names that it adds, takes away or gives another type. Those that were there
 -- without a check count as added too when it comes to what may stand beside them.
 local function difference(push, held, loose)
-  local changed, added, dropped, pushed, lines = {}, {}, {}, {}, 0
+  local changed, added, dropped, pushed = {}, {}, {}, {}
   for i, name in ipairs(push.names) do
     local kind = string.byte(push.blobs[i], 2)
     pushed[name] = kind
-    lines = lines + lines_in(push.blobs[i])
     if held[name] ~= kind then changed[#changed + 1] = name end
     if held[name] ~= kind or loose[name] then added[#added + 1] = name end
   end
@@ -95,7 +95,7 @@ local function difference(push, held, loose)
       dropped[#dropped + 1] = name
     end
   end
-  return {changed = changed, added = added, dropped = dropped, pushed = pushed, lines = lines}
+  return {changed = changed, added = added, dropped = dropped, pushed = pushed}
 end
 
 local function load_index(push, diff)
@@ -198,7 +198,7 @@ local function apply(push, version, now)
       return look
     end
   end
-  local growth = diff.lines - lines
+  local growth = push.lines - lines
   local sum = MOST_SERIES > 0 and growth > 0 and tonumber(redis.call('HGET', TOTALS, 'series') or 0) + growth or 0
   if sum > MOST_SERIES then
     if may_not_be_refused_yet(push, now) then return {'due'} end

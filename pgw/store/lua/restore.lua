@@ -51,7 +51,7 @@ for i = 1, tonumber(take()) do
   local name, time, blob = take(), take(), take()
   push.names[i], diff.pushed[name] = name, string.byte(blob, 2)
   push.fields[2 * i - 1], push.fields[2 * i] = name, '\176' .. time .. blob
-  lines = lines + lines_in(blob)
+  lines = lines + lines_of(push.fields[2 * i])
 end
 push.guards, push.witnesses = take_pairs(), take_pairs()
 
