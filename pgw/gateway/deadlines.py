@@ -33,10 +33,11 @@ class Deadlines:
 
     def due(self, now: int) -> list[str]:
         """Name the groups whose moment has come. They stay until another is set: whoever looks at them may fail."""
-        found = []
+        found: list[tuple[int, str]] = []
         while self._queue and self._queue[0][0] <= now:
             entry = heapq.heappop(self._queue)
-            if self._when.get(entry[1]) == entry[0]:
+            # A deadline that was taken back and set again is in the queue twice, one behind the other.
+            if self._when.get(entry[1]) == entry[0] and entry not in found[-1:]:
                 found.append(entry)
         for entry in found:
             heapq.heappush(self._queue, entry)

@@ -9,6 +9,7 @@ import os
 import pty
 import re
 import subprocess
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import bcrypt
@@ -142,11 +143,11 @@ def differing(ours: Iterable[Any], theirs: Iterable[Any]) -> list[Any]:
     return [pair for pair in itertools.zip_longest(ours, theirs) if pair[0] != pair[1]][:3]
 
 
-def family_times(server: Server) -> dict[tuple[str, str], str]:
-    """When each family of each group was pushed, cut to milliseconds, for the original knows nanoseconds."""
+def family_times(server: Server) -> dict[tuple[str, str], datetime]:
+    """When each family of each group was pushed, cut to microseconds, for the original knows nanoseconds."""
     found: list[dict[str, Any]] = json.loads(server.get("/api/v1/metrics").text)["data"]
     return {
-        (json.dumps(group["labels"], sort_keys=True), name): value["time_stamp"][:23]
+        (json.dumps(group["labels"], sort_keys=True), name): datetime.fromisoformat(value["time_stamp"])
         for group in found
         for name, value in group.items()
         if name not in ("labels", "last_push_successful", *PUSH_TIMES)
