@@ -51,6 +51,7 @@ class Pulse:
         self._replica = replica
         self._heard_at = -math.inf
         self._task: asyncio.Task[None] | None = None
+        self._stopping = asyncio.Event()
         self._refreshed_at = 0.0
         self._refresh_took = 0.0
         self._trouble = ""
@@ -60,23 +61,28 @@ class Pulse:
         self._task = asyncio.create_task(self._beat_on())
 
     async def stop(self) -> None:
-        """Stop, and hand over what is left."""
+        """Stop, and hand over what is left. The work of this second is ended if it does not end by itself."""
+        self._stopping.set()
         if self._task is not None:
+            await asyncio.wait({self._task}, timeout=BEAT)
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
         await self._hand_over()
 
     async def _beat_on(self) -> None:
-        while True:
+        while not self._stopping.is_set():
             try:
                 await self._beat()
             except Exception:
                 log.exception("a bug stopped the work of this second; it goes on with the next")
-            await asyncio.sleep(BEAT)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), BEAT)
 
     async def _beat(self) -> None:
-        """Do the work of one second."""
+        """Do the work of one second; until the view is loaded nobody is served, so that comes first."""
+        if not self._mirror.loaded:
+            await self._refresh()
         await self._follow()
         await self._hand_over()
         await self._sweep()

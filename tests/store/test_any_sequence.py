@@ -365,7 +365,7 @@ def test_any_sequence_leads_to_what_the_model_says(
     run_state_machine_as_test(
         AnySequence,
         settings=settings(
-            max_examples=100,
+            max_examples=50,
             stateful_step_count=30,
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
         ),
