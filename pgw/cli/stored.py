@@ -9,21 +9,18 @@ import logging
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
-from pgw import __version__, embedded
+from pgw import embedded
 from pgw.app import open_store
 from pgw.cli.progress import Progress
 from pgw.cli.words import Choice
 from pgw.errors import PgwError, StoreUnavailable
-from pgw.formats.numbers import format_float
-from pgw.formats.text_writer import write_head
-from pgw.gateway.mirror import Mirror
 from pgw.gateway.restore import Restorer
+from pgw.gateway.rules import Rules
 from pgw.model.group import Group
 from pgw.model.grouping import GroupingKey
 from pgw.settings import Settings
 from pgw.store.base import Store
-from pgw.telemetry.shared import OWN_TYPES, OwnFamilies
-from pgw.view.view import View
+from pgw.telemetry.shared import OWN_TYPES
 
 AT_ONCE = 200
 """Groups read in one go."""
@@ -68,8 +65,7 @@ def _unlogged() -> Iterator[None]:
 
 def restorer(store: Store, settings: Settings) -> Restorer:
     """What writes groups back into a store, by the rules of its gateway."""
-    mirror = Mirror(store, View(write_head), OwnFamilies(version=__version__, number=format_float))
-    return Restorer(store, mirror, own=OWN_TYPES, checked=settings.check_consistency, limits=settings.push_limits)
+    return Restorer(store, Rules(OWN_TYPES, settings.check_consistency, settings.push_limits))
 
 
 async def chosen_names(store: Store, choice: Choice) -> list[str]:

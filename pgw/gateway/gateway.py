@@ -6,11 +6,12 @@ Never: knows about HTTP, or how groups are stored.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from itertools import islice
 
-from pgw.errors import InconsistentPush, StoreConflict, StoreUnavailable
+from pgw.errors import InconsistentPush, StoreUnavailable
 from pgw.formats.escaping import Scheme
+from pgw.gateway.commit import Commit, Commits
 from pgw.gateway.desk import Desk
 from pgw.gateway.lifetime import FOR_EVER, Lifetimes
 from pgw.gateway.limits import UNLIMITED, PushLimits
@@ -20,20 +21,13 @@ from pgw.gateway.rules import Rules
 from pgw.model.family import Exposition, Family, Type
 from pgw.model.group import Group
 from pgw.model.grouping import GroupingKey
-from pgw.model.overlap import marks, rivals
 from pgw.model.signature import signature
-from pgw.store.base import Guard, Store, Write
+from pgw.store.base import Store, Write
 from pgw.view.page import Page
-
-ATTEMPTS = 10
-"""How often a push is compared with groups that keep changing. One attempt takes two round trips; that ten in a row
-are crossed by pushes to the very groups it could collide with does not happen by chance."""
 
 LONG_SERIES = 2_000
 """Metrics from which on a push is prepared in a thread: about 10 ms, so that the pushes of others wait no longer.
 One of 150,000 had held the event loop for seconds on a slow machine, and was refused because it might have waited."""
-
-Commit = Callable[[Write], Awaitable[Mapping[str, str]]]
 
 
 class Gateway:
@@ -63,6 +57,7 @@ class Gateway:
         self._mirror = mirror
         self._rules = Rules(own, checked, limits)
         self._lifetimes = lifetimes
+        self._commits = Commits(store, notes_failures=True)
         self.desk = Desk(store, mirror)
         """What people ask who look at the web page."""
 
@@ -144,9 +139,7 @@ class Gateway:
             await self._store.fail(key, lifetime)
             raise
         write = write._replace(lifetime=lifetime)
-        shapes = await commit(write)
-        if shapes:
-            await self._commit_compared(commit, write, families, shapes)
+        await self._commits.run(commit, write, families)
 
     async def _prepared(self, key: GroupingKey, pushed: Exposition) -> tuple[list[Family], Write]:
         """Make of a push what is stored; if it is a long one, in a thread."""
@@ -162,45 +155,3 @@ class Gateway:
         fragments = self._rules.fragments(key, families)
         sizes = [fragment.text.count(b"\n") for fragment in fragments]
         return Write(key, fragments, signature(families, key, checked=self.checks, sizes=sizes), self.checks)
-
-    async def _commit_compared(
-        self, commit: Commit, write: Write, families: list[Family], shapes: Mapping[str, str]
-    ) -> None:
-        """Commit a push some of whose families live in groups of other shapes too, where a series could be twice."""
-        for _ in range(ATTEMPTS):
-            try:
-                witnesses = await self._compare(families, write.key, shapes)
-            except InconsistentPush:
-                await self._store.fail(write.key, write.lifetime)
-                raise
-            shapes = await commit(write._replace(guard=Guard(shapes, witnesses)))
-            if not shapes:
-                return
-        raise StoreConflict(write.key.name, ATTEMPTS)
-
-    async def _compare(
-        self, families: Iterable[Family], key: GroupingKey, shapes: Mapping[str, str]
-    ) -> Mapping[str, str]:
-        """Compare with the groups that could hold a series of the push.
-
-        Returns:
-            These groups and their versions, for the store to see that they are still the same at the commit.
-
-        Raises:
-            InconsistentPush: one of them does hold such a series.
-        """
-        mixed = [family for family in families if family.name in shapes]
-        wanted = {
-            (group, family.name): series
-            for family in mixed
-            for group, series in rivals(family, key, shapes[family.name].split(" ")).items()
-        }
-        copies = await self._store.copies(list(wanted))
-        for ((group, family_name), series), copy in zip(wanted.items(), copies, strict=True):
-            twice = series & marks(copy.fragment.text.decode()) if copy.fragment else set()
-            if twice:
-                raise InconsistentPush(
-                    f'collected metric "{family_name}" {min(twice)} was collected before '
-                    f"with the same name and label values, in the group {group}"
-                )
-        return {group: copy.version for (group, _), copy in zip(wanted, copies, strict=True)}

@@ -8,11 +8,11 @@ Never: counts as a push: a refused group leaves no failure time, and one that is
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from pgw.errors import StoreConflict
-from pgw.gateway.gateway import ATTEMPTS, Gateway
+from pgw.gateway.commit import Commits, as_write
+from pgw.gateway.rules import Rules
 from pgw.model.family import Exposition
 from pgw.model.grouping import GroupingKey
-from pgw.store.base import Guard, Write
+from pgw.store.base import Store, Write
 
 
 class Past(NamedTuple):
@@ -30,8 +30,14 @@ class Past(NamedTuple):
     """When the families expire, or did; 0: never. No setting of this gateway makes it another: it is no push."""
 
 
-class Restorer(Gateway):
-    """A gateway that can also put back what was."""
+class Restorer:
+    """Puts back what was."""
+
+    def __init__(self, store: Store, rules: Rules) -> None:
+        """Make a restorer that writes to a store by the rules of its gateway."""
+        self._store = store
+        self._rules = rules
+        self._commits = Commits(store, notes_failures=False)
 
     async def restore(self, past: Past, *, rehearsal: bool = False) -> None:
         """Let the group hold these families, since these times, and no others.
@@ -45,7 +51,7 @@ class Restorer(Gateway):
             StoreError: not stored, or nobody knows.
         """
         families = self._rules.consistent(past.key, self._rules.bounded(past.key, past.pushed))
-        write = self._write(families, past.key)
+        write = as_write(families, past.key, self._rules)
         write = write._replace(fragments=[each._replace(pushed_at=past.moments[each.name]) for each in write.fragments])
 
         async def commit(write: Write) -> Mapping[str, str]:
@@ -53,10 +59,4 @@ class Restorer(Gateway):
                 write, past.pushed_at, past.failed_at, deadline=past.deadline, rehearsal=rehearsal
             )
 
-        shapes = await commit(write)
-        for _ in range(ATTEMPTS):
-            if not shapes:
-                return
-            guard = Guard(shapes, await self._compare(families, past.key, shapes))
-            shapes = await commit(write._replace(guard=guard))
-        raise StoreConflict(past.key.name, ATTEMPTS)
+        await self._commits.run(commit, write, families)

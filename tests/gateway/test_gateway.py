@@ -8,7 +8,7 @@ from pushes import INSTANCE, JOB, OTHER, group
 from servers import RedisServer
 
 from pgw.errors import BadGroupingKey, InconsistentPush, StoreConflict, StoreUnavailable
-from pgw.gateway.gateway import ATTEMPTS
+from pgw.gateway.commit import ATTEMPTS
 from pgw.gateway.mirror import SLICE_GROUPS
 from pgw.model.family import Exposition, Family, Type
 from pgw.model.group import Group
