@@ -31,8 +31,6 @@ five minutes. Keeping up with pushes that nobody looks at would slow the pushes 
 REFRESH_PAUSE = 20
 """A refresh that takes long is followed by a pause that many times as long: keeping up with a great many pushes
 between two scrapes takes a twentieth of a worker at most."""
-
-
 LIFE_SECONDS = 5.0
 """How often a worker says that its replica lives."""
 
@@ -80,14 +78,12 @@ class Pulse:
                 await asyncio.wait_for(self._stopping.wait(), BEAT)
 
     async def _beat(self) -> None:
-        """Do the work of one second; until the view is loaded nobody is served, so that comes first."""
-        if not self._mirror.loaded:
+        """Do the work of one second; the view comes first, for until it is loaded nobody is served."""
+        if self._refresh_is_due():
             await self._refresh()
         await self._follow()
         await self._hand_over()
         await self._sweep()
-        if self._refresh_is_due():
-            await self._refresh()
         await self._live()
         self._metrics.note(self._condition())
 
