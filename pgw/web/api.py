@@ -10,6 +10,7 @@ NOTE(pushgateway): the groups come sorted by name; the original's order is rando
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import TypeVar
 
 import falcon.asgi
 
@@ -25,6 +26,7 @@ CORS = {
     "Access-Control-Expose-Headers": "Date",
     "Cache-Control": "no-cache, no-store, must-revalidate",
 }
+_T = TypeVar("_T")
 _OPENING, _CLOSING = b'{"status":"success","data":', b"}"
 
 
@@ -47,8 +49,8 @@ class Metrics(ApiPage):
         request.context.handler = "api/v1/metrics"
         groups = self._json()
         first = await anext(groups)  # Redis is asked before the status is sent, so that it can still be 503
-        _succeed(response)
-        response.stream = _chained(first, groups)
+        succeed(response)
+        response.stream = chained(first, groups)
 
     async def _json(self) -> AsyncIterator[bytes]:
         separator = _OPENING + b"["
@@ -69,7 +71,7 @@ class Status(ApiPage):
     async def on_get(self, request: falcon.asgi.Request, response: falcon.asgi.Response) -> None:
         """Answer with versions, flags and the time of the start."""
         request.context.handler = "api/v1/status"
-        _succeed(response)
+        succeed(response)
         response.data = _OPENING + self._status + _CLOSING
 
 
@@ -108,12 +110,14 @@ async def elsewhere(req: falcon.asgi.Request, resp: falcon.asgi.Response | None,
         answer(resp, 404, "404 page not found")
 
 
-def _succeed(response: falcon.asgi.Response) -> None:
+def succeed(response: falcon.asgi.Response) -> None:
+    """Say that JSON follows, which any site may read."""
     response.set_headers(CORS)
     response.content_type = "application/json"
 
 
-async def _chained(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def chained(first: _T, rest: AsyncIterator[_T]) -> AsyncIterator[_T]:
+    """What was taken from an iterator before the status was sent, and the rest of it."""
     yield first
     async for part in rest:
         yield part

@@ -17,7 +17,7 @@ from pgw.errors import BadParameter, StoreError
 from pgw.formats.json_writer import labels_json, string_json
 from pgw.gateway.gateway import Gateway
 from pgw.gateway.removal import Removal, Step, read_selectors
-from pgw.web.api import CORS, options
+from pgw.web.api import chained, options, succeed
 from pgw.web.parameters import all_parameters, boolean, duration
 from pgw.web.request import Request
 
@@ -37,9 +37,8 @@ class DeleteGroups:
         removal = await _read(request)
         steps = self._gateway.delete_groups(removal)
         first = await anext(steps, Step(0, ()))  # Redis is asked before the status is sent, so that it can still be 503
-        response.set_headers(CORS)
-        response.content_type = "application/json"
-        response.stream = self._json(_chained(first, steps), removal)
+        succeed(response)
+        response.stream = self._json(chained(first, steps), removal)
 
     on_put = on_post  # as in Prometheus
 
@@ -70,9 +69,3 @@ async def _read(request: Request) -> Removal:
     if MATCH not in parameters:
         raise BadParameter(MATCH, "", 'there: give a selector, such as {job="ci"}')
     return Removal(read_selectors(parameters[MATCH]), duration(parameters, OLDER_THAN), boolean(parameters, DRY_RUN))
-
-
-async def _chained(first: Step, rest: AsyncIterator[Step]) -> AsyncIterator[Step]:
-    yield first
-    async for step in rest:
-        yield step
