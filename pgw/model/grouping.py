@@ -35,8 +35,12 @@ class GroupingKey:
     @cached_property
     def name(self) -> str:
         """The readable and injective name: `job/backup/instance/db-1`, percent-encoded, job first."""
-        ordered = sorted(self.labels, key=lambda label: (label[0] != JOB, label[0]))
-        return "/".join(_percent(part) for label in ordered for part in label)
+        return "/".join(_percent(part) for label in self.ordered for part in label)
+
+    @property
+    def ordered(self) -> Labels:
+        """The labels as people write them: job first, the others sorted by name."""
+        return tuple(sorted(self.labels, key=lambda label: (label[0] != JOB, label[0])))
 
     @cached_property
     def names(self) -> tuple[str, ...]:

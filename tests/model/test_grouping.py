@@ -186,3 +186,7 @@ def test_a_key_that_is_not_utf8_is_refused_by_name() -> None:
 def test_a_key_that_is_utf8_is_not_refused() -> None:
     assert key(job="é").is_utf8
     key(job="é").require_utf8()
+
+
+def test_people_see_the_job_first_and_the_other_labels_sorted() -> None:
+    assert key(zone="z", job="j", a="1").ordered == (("job", "j"), ("a", "1"), ("zone", "z"))

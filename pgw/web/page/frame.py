@@ -15,7 +15,7 @@ import jinja2
 
 from pgw import __version__
 from pgw.formats.negotiation import GZIP, choose_encoding
-from pgw.model.grouping import JOB, GroupingKey
+from pgw.model.grouping import GroupingKey
 from pgw.model.names import is_label_name, quoted
 from pgw.web.page import words
 from pgw.web.page.files import Files
@@ -58,7 +58,7 @@ class Frame:
         self._templates.globals.update(
             links=self.links, names=self.files.names, version=__version__, words=words, site=site
         )
-        self._templates.globals.update(braces=braces, brief=brief, ordered=ordered)
+        self._templates.globals.update(braces=braces, brief=brief)
         for name in self._templates.list_templates():
             self._templates.get_template(name)  # takes 30 ms, which no push should wait for later
 
@@ -102,19 +102,14 @@ class Frame:
         return Shell(self.links, self.site.origin or f"{request.scheme}://{host}", user)
 
 
-def ordered(key: GroupingKey) -> list[tuple[str, str]]:
-    """The labels of a group as they are shown: job first."""
-    return sorted(key.labels, key=lambda label: (label[0] != JOB, label[0]))
-
-
 def brief(key: GroupingKey) -> list[tuple[str, str]]:
     """The labels of a group as a list shows them."""
-    return [(words.shortened(name), words.shortened(value)) for name, value in ordered(key)]
+    return [(words.shortened(name), words.shortened(value)) for name, value in key.ordered]
 
 
 def braces(key: GroupingKey) -> str:
     """A group in one notation: `{job="j", instance="i"}`; what cannot be printed, or turns text around, is escaped."""
-    return "{" + ", ".join(f"{_name(name)}={quoted(value)}" for name, value in ordered(key)) + "}"
+    return "{" + ", ".join(f"{_name(name)}={quoted(value)}" for name, value in key.ordered) + "}"
 
 
 def _name(name: str) -> str:

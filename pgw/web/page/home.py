@@ -17,7 +17,7 @@ from pgw.durations import read_duration
 from pgw.errors import SelectorError, StoreError
 from pgw.gateway.catalogue import Entry
 from pgw.gateway.desk import Desk
-from pgw.gateway.listing import Only, Order, Query, labels_of
+from pgw.gateway.listing import Only, Order, Query
 from pgw.model.grouping import GroupingKey
 from pgw.web.page.frame import Frame, brief
 from pgw.web.page.words import shortened
@@ -80,7 +80,7 @@ class Home(Page):
             "rows": list(map(_row, listing.entries)),
             "overview": overview,
             "failure": overview.failure,
-            "failed": overview.failure and _key(overview.failure.group),
+            "failed": overview.failure and GroupingKey.from_name(overview.failure.group),
             "now": overview.now,
             "notice": NOTICES.get(request.get_param("notice") or ""),
         }
@@ -124,9 +124,5 @@ def _query(asked: Asked) -> tuple[Query, Mapping[str, str]]:
 
 
 def _row(entry: Entry) -> Row:
-    key = _key(entry.name)
+    key = GroupingKey.from_name(entry.name)
     return Row(key, brief(key), entry)
-
-
-def _key(name: str) -> GroupingKey:
-    return GroupingKey(tuple(sorted(labels_of(name).items())))

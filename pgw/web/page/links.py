@@ -15,7 +15,7 @@ from urllib.parse import quote, urlencode
 
 from pgw.formats.escaping import Scheme, escape_label_name
 from pgw.model.family import Type
-from pgw.model.grouping import BASE64_SUFFIX, JOB, GroupingKey
+from pgw.model.grouping import BASE64_SUFFIX, GroupingKey
 from pgw.model.names import ESCAPED_PREFIX, escape_value, is_label_name
 from pgw.model.series import label_notation, notation
 
@@ -25,8 +25,7 @@ _PLAIN = re.compile(r"(?!\.{1,2}\Z)[^/\\\x00-\x20\x7f]+(?: [^/\\\x00-\x20\x7f]+)
 
 def segments(key: GroupingKey) -> str:
     """A grouping key as the end of a path: `job/x/instance@base64/YS9i`."""
-    ordered = sorted(key.labels, key=lambda label: (label[0] != JOB, label[0]))
-    return "/".join(_label(name, value) for name, value in ordered)
+    return "/".join(_label(name, value) for name, value in key.ordered)
 
 
 def _label(name: str, value: str) -> str:
