@@ -12,7 +12,7 @@ from typing import NamedTuple
 from pgw.errors import SettingError
 from pgw.gateway.lifetime import read_lifetime
 from pgw.model.grouping import GroupingKey
-from pgw.model.selector import NAME_LABEL, Selector
+from pgw.model.selector import Selector, one_selects
 
 HELP_WIDTH = 100
 """Columns, as the help of the settings has."""
@@ -129,12 +129,12 @@ class Words(NamedTuple):
         selectors = [_read_selector(text) for text in self.values[MATCH.name]]
         if not selectors:
             return lambda _: True
-        return lambda key: any(selector.selects(dict(key.labels)) for selector in selectors)
+        return lambda key: one_selects(selectors, key)
 
 
 def _read_selector(text: str) -> Selector:
     selector = Selector.read(text)
-    if any(matcher.name == NAME_LABEL for matcher in selector.matchers):
+    if selector.names_metric:
         raise SettingError(MATCH.name, text, "a selector of groups, which have labels but no metric name")
     return selector
 

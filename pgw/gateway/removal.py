@@ -20,7 +20,7 @@ from typing import NamedTuple
 from pgw.errors import SelectorError
 from pgw.model.group import MICROSECONDS
 from pgw.model.grouping import GroupingKey
-from pgw.model.selector import NAME_LABEL, Selector
+from pgw.model.selector import Selector, one_selects
 from pgw.store.base import Store
 
 SLICE_NAMES = 128
@@ -36,11 +36,6 @@ class Removal(NamedTuple):
     """Only those whose last push was longer ago than so many seconds, by the clock of Redis; None: of any age."""
     dry_run: bool = False
     """Remove nothing, and tell what would be."""
-
-    def selects(self, key: GroupingKey) -> bool:
-        """Tell whether the labels of a group are selected."""
-        labels = dict(key.labels)
-        return any(selector.selects(labels) for selector in self.selectors)
 
 
 class Step(NamedTuple):
@@ -60,7 +55,7 @@ def read_selectors(texts: Iterable[str]) -> tuple[Selector, ...]:
     """
     selectors = tuple(Selector.read(text).require_narrow() for text in texts)
     for selector in selectors:
-        if any(matcher.name == NAME_LABEL for matcher in selector.matchers):
+        if selector.names_metric:
             raise SelectorError(str(selector), 0, "labels only: groups are selected by their grouping key")
     return selectors
 
@@ -74,7 +69,7 @@ async def remove_groups(store: Store, names: Iterable[str], removal: Removal) ->
     older_than = None if removal.older_than is None else round(removal.older_than * MICROSECONDS)
     seen, names = 0, iter(names)
     while part := list(islice(names, SLICE_NAMES)):
-        selected = [key for key in map(_key, part) if key is not None and removal.selects(key)]
+        selected = [key for key in map(_key, part) if key is not None and one_selects(removal.selectors, key)]
         removed = await store.remove(selected, older_than=older_than, dry_run=removal.dry_run)
         seen += len(part)
         yield Step(seen, [key for key, is_removed in zip(selected, removed, strict=True) if is_removed])

@@ -1,6 +1,6 @@
 r"""Prometheus' series selectors, on label sets: `{job="ci",instance=~"runner-.*"}`.
 
-In: the text of a selector; then label sets, as mappings from names to values.
+In: the text of a selector; then label sets, as mappings from names to values, or the grouping keys of groups.
 Out: Selector, a value that tells which label sets it selects; or SelectorError with the place.
 Never: decides whether a selector may select everything. To Prometheus, one that accepts the empty label set is an
 error; who deletes asks for that (`require_narrow`), who searches need not.
@@ -14,13 +14,14 @@ label `__name__`.
 
 import enum
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 import re2
 
 from pgw.errors import SelectorError
+from pgw.model.grouping import GroupingKey
 from pgw.model.names import is_label_name, is_utf8, quoted
 
 NAME_LABEL = "__name__"
@@ -84,6 +85,11 @@ class Selector:
         return all(matcher.accepts(labels.get(matcher.name, "")) for matcher in self.matchers)
 
     @property
+    def names_metric(self) -> bool:
+        """Whether something is demanded of the name of a metric, which groups do not have."""
+        return any(matcher.name == NAME_LABEL for matcher in self.matchers)
+
+    @property
     def is_narrow(self) -> bool:
         """Whether something is demanded that the empty label set does not have."""
         return not self.selects({})
@@ -103,6 +109,12 @@ class Selector:
     def __str__(self) -> str:
         """The selector in one notation: everything in braces, values in double quotes."""
         return f"{{{','.join(map(str, self.matchers))}}}"
+
+
+def one_selects(selectors: Iterable[Selector], key: GroupingKey) -> bool:
+    """Tell whether at least one of the selectors selects a group, by its grouping labels."""
+    labels = dict(key.labels)
+    return any(selector.selects(labels) for selector in selectors)
 
 
 def _compile(pattern: str) -> Callable[[str], bool]:
