@@ -24,14 +24,13 @@ from typing import Any, TypeVar
 
 from google.protobuf.message import DecodeError
 
-from pgw.cli.past import Old, read_moment, show_moment
+from pgw.cli.past import Old, as_key, read_moment, show_moment
 from pgw.errors import ArchiveError, ParseError
 from pgw.formats import metrics_pb2 as pb
 from pgw.formats.messages import to_message
 from pgw.model.consistency import SUFFIXES
 from pgw.model.family import Type
 from pgw.model.group import Fragment, Group
-from pgw.model.grouping import JOB, GroupingKey
 from pgw.model.series import notation
 
 FORMAT = 1
@@ -144,10 +143,9 @@ class Archive:
 
 
 def _read_group(value: Json) -> Old:
-    labels = value["labels"]
-    if not labels.get(JOB) or not all(isinstance(each, str) for each in labels.values()):
+    key = as_key(value["labels"])
+    if key is None:
         raise ValueError("labels are texts, and job is among them")
-    key = GroupingKey(tuple(sorted(labels.items())))
     return Old(key, _read(value["pushed"]), _read(value["failed"]), [], _read(value.get("expires")))
 
 

@@ -24,7 +24,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from google.protobuf.message import DecodeError
 from google.protobuf.proto import parse_length_prefixed
 
-from pgw.cli.past import Old, as_microseconds, read_moment
+from pgw.cli.past import Old, as_key, as_microseconds, read_moment
 from pgw.cli.words import Choice
 from pgw.errors import SourceError
 from pgw.formats import metrics_pb2 as pb
@@ -33,7 +33,7 @@ from pgw.formats.numbers import format_float
 from pgw.gateway.push_times import FAILURE_TIME, PUSH_TIME
 from pgw.gateway.push_times import NAMES as PUSH_TIMES
 from pgw.model.family import Type
-from pgw.model.grouping import INSTANCE, JOB, GroupingKey
+from pgw.model.grouping import INSTANCE, GroupingKey
 
 SCHEMES = ("http", "https")
 SECONDS = 120.0
@@ -110,7 +110,7 @@ class OldGateway:
         scrape = _Scrape(self._get(path, _DELIMITED))
         moved = []
         for shown in _groups(self._get("/api/v1/metrics", _JSON)):
-            key = _key(shown)
+            key = as_key(shown.get("labels"))
             if key is None:
                 problems[str(shown.get("labels"))] = "a family called labels hides its labels in the API"
             elif key.name not in found and choice(key):
@@ -222,17 +222,6 @@ def _groups(answer: bytes) -> Iterator[_Json]:
             position += text[position] == ","
     except (ValueError, IndexError):
         raise SourceError(f"the answer of /api/v1/metrics is cut off at byte {position}") from None
-
-
-def _key(group: _Json) -> GroupingKey | None:
-    labels = group.get("labels")
-    if (
-        not isinstance(labels, dict)
-        or not labels.get(JOB)
-        or not all(isinstance(each, str) for each in labels.values())
-    ):
-        return None
-    return GroupingKey(_sorted(labels))
 
 
 def _join(key: GroupingKey, group: _Json, scrape: _Scrape) -> Old:

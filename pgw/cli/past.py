@@ -15,7 +15,7 @@ from pgw.formats.protobuf_reader import read_protobuf
 from pgw.formats.protobuf_writer import write_delimited
 from pgw.gateway.restore import Past
 from pgw.model.group import MICROSECONDS
-from pgw.model.grouping import GroupingKey
+from pgw.model.grouping import JOB, GroupingKey
 
 _RFC3339 = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)")
 _NANOSECONDS = 9
@@ -47,6 +47,17 @@ class Old(NamedTuple):
         body = b"".join(write_delimited(message) for message, _ in self.families)
         moments = {message.name.decode(errors="surrogateescape"): moment for message, moment in self.families}
         return Past(self.key, self.pushed_at, self.failed_at, read_protobuf(body), moments, self.deadline)
+
+
+def as_key(labels: object) -> GroupingKey | None:
+    """The key of a group whose labels came as JSON; None if they are none."""
+    if (
+        not isinstance(labels, dict)
+        or not labels.get(JOB)
+        or not all(isinstance(each, str) for each in labels.values())
+    ):
+        return None
+    return GroupingKey(tuple(sorted(labels.items())))
 
 
 def as_microseconds(seconds: float) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -131,5 +132,17 @@ def test_a_fault_is_named_with_its_line(group: int) -> None:
     lines[2 * group] = lines[2 * group].replace(b'"untyped"', b'"x"')
     with pytest.raises(
         ArchiveError, match=re.escape(f"file:{2 * group + 1}: expected a group or a family ('x' is not a")
+    ):
+        list(Archive("file", lines).groups())
+
+
+@pytest.mark.parametrize(
+    "labels", [{"instance": "i"}, {"job": ""}, {"job": 1}, {"job": "j", "a": None}, {}, ["job"], None]
+)
+def test_labels_that_are_no_grouping_key_are_a_fault(labels: object) -> None:
+    lines = written(stored(TextReader().read(b"a 1\n")))
+    lines[1] = json.dumps({**json.loads(lines[1]), "labels": labels}).encode()
+    with pytest.raises(
+        ArchiveError, match=re.escape("file:2: expected a group or a family (labels are texts, and job is")
     ):
         list(Archive("file", lines).groups())
