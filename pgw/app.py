@@ -13,7 +13,8 @@ import time
 
 from pgw import __version__, embedded
 from pgw.errors import SettingError, StoreError, StoreRefused
-from pgw.formats.json_writer import rfc3339, status_json
+from pgw.formats.json_writer import status_json
+from pgw.formats.moments import rfc3339
 from pgw.formats.numbers import format_float
 from pgw.formats.text_writer import write_head
 from pgw.gateway.gateway import Gateway

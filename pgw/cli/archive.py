@@ -24,10 +24,11 @@ from typing import Any, TypeVar
 
 from google.protobuf.message import DecodeError
 
-from pgw.cli.past import Old, as_key, read_moment, show_moment
+from pgw.cli.past import Old, as_key, read_moment
 from pgw.errors import ArchiveError, ParseError
 from pgw.formats import metrics_pb2 as pb
 from pgw.formats.messages import to_message
+from pgw.formats.moments import in_utc
 from pgw.model.consistency import SUFFIXES
 from pgw.model.family import Type
 from pgw.model.group import Fragment, Group
@@ -79,7 +80,7 @@ def _family(fragment: Fragment) -> Json:
 
 
 def _moment(microseconds: int) -> str | None:
-    return show_moment(microseconds) if microseconds else None
+    return in_utc(microseconds, "microseconds") if microseconds else None
 
 
 def _line(value: Json) -> str:

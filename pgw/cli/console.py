@@ -7,8 +7,8 @@ Never: reads the clock; ages are told from the moment that is given.
 
 import sys
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 
+from pgw.formats.moments import in_utc
 from pgw.model.group import MICROSECONDS
 
 _UNITS = ("B", "kB", "MB", "GB", "TB")
@@ -38,9 +38,7 @@ def table(rows: Iterable[Sequence[str]], numbers: Sequence[int] = ()) -> str:
 
 def timestamp(microseconds: int) -> str | None:
     """A moment in RFC 3339 with milliseconds, None for never."""
-    if not microseconds:
-        return None
-    return datetime.fromtimestamp(microseconds / MICROSECONDS, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+    return in_utc(microseconds, "milliseconds") if microseconds else None
 
 
 def moment(microseconds: int, now: float) -> str:

@@ -7,7 +7,7 @@ Never: checks what may stand together; the gateway does.
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import NamedTuple
 
 from pgw.formats import metrics_pb2 as pb
@@ -76,12 +76,6 @@ def read_moment(text: str) -> int:
     second, fraction, zone = found.groups(default="")
     seconds = round(datetime.fromisoformat(second + zone).timestamp())
     return _checked(max(0, seconds * MICROSECONDS + int(fraction.ljust(_NANOSECONDS, "0")) // 1000))
-
-
-def show_moment(microseconds: int) -> str:
-    """The same as text, with all digits."""
-    seconds, fraction = divmod(microseconds, MICROSECONDS)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{fraction:06d}Z"
 
 
 def _checked(moment: int) -> int:

@@ -10,10 +10,11 @@ NOTE(pushgateway): a gauge histogram looks like a histogram; the original shows 
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import tzinfo
 
 from pgw.formats import metrics_pb2 as pb
 from pgw.formats.messages import to_message
+from pgw.formats.moments import rfc3339
 from pgw.formats.native import is_float, is_native, populated_buckets
 from pgw.formats.numbers import signed
 from pgw.model.family import Type
@@ -22,7 +23,6 @@ from pgw.model.grouping import Labels
 
 Json = str | bool | int | Sequence["Json"] | Mapping[str, "Json"]
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ESCAPES = str.maketrans({rune: f"\\u{ord(rune):04x}" for rune in "<>&\u2028\u2029"})
 
 
@@ -63,20 +63,6 @@ def status_json(build_information: Mapping[str, str], flags: Mapping[str, str], 
             "start_time": start_time,
         }
     )
-
-
-def rfc3339(microseconds: int, zone: tzinfo | None = None) -> str:
-    """Write a time as Go does: no trailing zeros in the fraction, and `Z` for UTC.
-
-    Args:
-        microseconds: since 1970.
-        zone: the time zone to give it in; None: that of this machine.
-    """
-    moment = (_EPOCH + timedelta(microseconds=microseconds)).astimezone(zone)
-    fraction = f".{moment.microsecond:06d}".rstrip("0") if moment.microsecond else ""
-    offset = moment.strftime("%z")
-    shift = "Z" if offset == "+0000" else f"{offset[:3]}:{offset[3:5]}"
-    return f"{moment:%Y-%m-%dT%H:%M:%S}{fraction}{shift}"
 
 
 def _encode(value: Json) -> bytes:

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from pgw.cli import archive
 from pgw.cli.archive import Archive
-from pgw.cli.past import Old, read_moment, show_moment
+from pgw.cli.past import Old, read_moment
 from pgw.errors import ArchiveError
+from pgw.formats.moments import in_utc
 from pgw.formats.protobuf_reader import read_protobuf
 from pgw.formats.text_reader import TextReader
 from pgw.formats.text_writer import write_samples
@@ -102,7 +103,7 @@ def test_what_text_cannot_carry_comes_back_too() -> None:
 
 @given(moment=st.integers(0, 10**16 - 1))
 def test_a_time_is_written_and_read_to_the_microsecond(moment: int) -> None:
-    assert read_moment(show_moment(moment)) == moment
+    assert read_moment(in_utc(moment, "microseconds")) == moment
 
 
 @pytest.mark.parametrize(

@@ -2,15 +2,14 @@
 
 import json
 import math
-from datetime import UTC, timedelta, timezone
-from zoneinfo import ZoneInfo
+from datetime import UTC
 
 import pytest
 import wire
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgw.formats.json_writer import group_json, rfc3339, status_json
+from pgw.formats.json_writer import group_json, status_json
 from pgw.formats.protobuf_reader import read_protobuf
 from pgw.formats.text_reader import TextReader
 from pgw.formats.text_writer import write_samples
@@ -153,21 +152,6 @@ def test_a_family_without_metrics_has_an_empty_list() -> None:
 def test_what_only_protobuf_carries_is_shown(kind: int, metric: bytes, value: dict[str, object]) -> None:
     group = json.loads(shown(wire.delimited(wire.family("a", kind, metric))))
     assert group["a"]["metrics"] == [{"labels": {"instance": "", "job": "j"}, **value}]
-
-
-@pytest.mark.parametrize(
-    ("microseconds", "zone", "text"),
-    [
-        (0, UTC, "1970-01-01T00:00:00Z"),
-        (PUSHED, UTC, "2026-11-21T07:50:08.601141Z"),
-        (1795247408600000, UTC, "2026-11-21T07:50:08.6Z"),
-        (1795247408000010, timezone(timedelta(hours=-3, minutes=-30)), "2026-11-21T04:20:08.00001-03:30"),
-        (PUSHED, ZoneInfo("Europe/Berlin"), "2026-11-21T08:50:08.601141+01:00"),
-        (PUSHED, ZoneInfo("UTC"), "2026-11-21T07:50:08.601141Z"),
-    ],
-)
-def test_a_time_is_written_as_go_does(microseconds: int, zone: timezone | ZoneInfo, text: str) -> None:
-    assert rfc3339(microseconds, zone) == text
 
 
 @given(st.text(st.characters(codec="utf-8")))

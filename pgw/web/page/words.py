@@ -6,11 +6,10 @@ Never: reads the clock.
 """
 
 import math
-from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+from pgw.formats.moments import in_utc
 from pgw.formats.numbers import format_float
-from pgw.model.group import MICROSECONDS
 
 MINUTE, HOUR, DAY = 60, 3_600, 86_400
 SHORTENED = 120
@@ -18,7 +17,6 @@ SHORTENED = 120
 PLAIN_DIGITS = 22
 """Digits of a number that are written out, as in the original; beyond, nobody reads them."""
 _UNITS = ("B", "kB", "MB", "GB")
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def age(seconds: float) -> str:
@@ -37,19 +35,14 @@ def _two(large: int, unit: str, small: int, smaller: str) -> str:
     return f"{large} {unit} {small} {smaller}" if small else f"{large} {unit}"
 
 
-def moment(microseconds: int) -> datetime:
-    """A time since 1970, in UTC."""
-    return _EPOCH + timedelta(microseconds=microseconds)
-
-
 def iso(microseconds: int) -> str:
     """A time for machines: `2026-11-21T16:01:00.123Z`."""
-    return f"{moment(microseconds):%Y-%m-%dT%H:%M:%S}.{microseconds % MICROSECONDS // 1000:03d}Z"
+    return in_utc(microseconds, "milliseconds")
 
 
 def exact(microseconds: int) -> str:
-    """A time for people."""
-    return f"{moment(microseconds):%Y-%m-%d %H:%M:%S}.{microseconds % MICROSECONDS // 1000:03d} UTC"
+    """A time for people: `2026-11-21 16:01:00.123 UTC`."""
+    return iso(microseconds).replace("T", " ").replace("Z", " UTC")
 
 
 def size(count: float) -> str:
