@@ -33,7 +33,7 @@ from pgw.formats.numbers import format_float
 from pgw.gateway.push_times import FAILURE_TIME, PUSH_TIME
 from pgw.gateway.push_times import NAMES as PUSH_TIMES
 from pgw.model.family import Type
-from pgw.model.grouping import INSTANCE, GroupingKey
+from pgw.model.grouping import INSTANCE, GroupingKey, Labels
 
 SCHEMES = ("http", "https")
 SECONDS = 120.0
@@ -48,7 +48,6 @@ _OPENING = '{"status":"success","data":['
 _LONGEST_ANSWER = 1000
 """Bytes of an error that are shown: of the original, the metric that breaks its scrape; a proxy's page is cut off."""
 
-Labels = tuple[tuple[str, str], ...]
 _Json = Mapping[str, Any]
 
 
