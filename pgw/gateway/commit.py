@@ -42,25 +42,31 @@ class Commits:
         self._store = store
         self._notes_failures = notes_failures
 
-    async def run(self, commit: Commit, write: Write, families: Sequence[Family]) -> None:
+    async def run(self, commit: Commit, write: Write, families: Callable[[], Sequence[Family]]) -> None:
         """Commit a write.
 
         Args:
             commit: what is to be done with it.
             write: as it goes to the store.
-            families: what it was made of; some may live in groups of other shapes too, where a series could be twice.
+            families: tells what it was made of, which is asked only if some of them live in groups of other shapes too,
+                where a series could be twice.
 
         Raises:
             PushError, OverLimit: refused.
             StoreError: not stored, or nobody knows.
         """
         shapes = await commit(write)
+        if shapes:
+            await self._run_compared(commit, write, families(), shapes)
+
+    async def _run_compared(
+        self, commit: Commit, write: Write, families: Sequence[Family], shapes: Mapping[str, str]
+    ) -> None:
         for _ in range(ATTEMPTS):
+            shapes = await commit(write._replace(guard=await self._guard(write, families, shapes)))
             if not shapes:
                 return
-            shapes = await commit(write._replace(guard=await self._guard(write, families, shapes)))
-        if shapes:
-            raise StoreConflict(write.key.name, ATTEMPTS)
+        raise StoreConflict(write.key.name, ATTEMPTS)
 
     async def _guard(self, write: Write, families: Iterable[Family], shapes: Mapping[str, str]) -> Guard:
         try:

@@ -57,9 +57,9 @@ class Gateway:
         self._mirror = mirror
         self._rules = Rules(own, checked, limits)
         self._lifetimes = lifetimes
-        self._commits = Commits(store, notes_failures=True)
         self.desk = Desk(store, mirror)
         """What people ask who look at the web page."""
+        self._commits = Commits(store, notes_failures=True)
 
     @property
     def checks(self) -> bool:
@@ -139,7 +139,7 @@ class Gateway:
             await self._store.fail(key, lifetime)
             raise
         write = write._replace(lifetime=lifetime)
-        await self._commits.run(commit, write, families)
+        await self._commits.run(commit, write, lambda: families)
 
     async def _prepared(self, key: GroupingKey, pushed: Exposition) -> tuple[list[Family], Write]:
         """Make of a push what is stored; if it is a long one, in a thread."""

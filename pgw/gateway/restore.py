@@ -59,4 +59,4 @@ class Restorer:
                 write, past.pushed_at, past.failed_at, deadline=past.deadline, rehearsal=rehearsal
             )
 
-        await self._commits.run(commit, write, families)
+        await self._commits.run(commit, write, lambda: families)
