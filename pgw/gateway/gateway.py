@@ -11,7 +11,9 @@ from itertools import islice
 
 from pgw.errors import InconsistentPush, StoreConflict, StoreUnavailable
 from pgw.formats.escaping import Scheme
+from pgw.formats.forms import Filled
 from pgw.gateway.desk import Desk
+from pgw.gateway.known import Known
 from pgw.gateway.lifetime import FOR_EVER, Lifetimes
 from pgw.gateway.limits import UNLIMITED, PushLimits
 from pgw.gateway.mirror import SLICE_GROUPS, Mirror, Snapshot
@@ -62,6 +64,7 @@ class Gateway:
         self._store = store
         self._mirror = mirror
         self._rules = Rules(own, checked, limits)
+        self._known = Known(self._rules)
         self._lifetimes = lifetimes
         self.desk = Desk(store, mirror)
         """What people ask who look at the web page."""
@@ -71,7 +74,7 @@ class Gateway:
         """Whether pushes are checked for consistency with what is stored."""
         return self._rules.checked
 
-    async def push(self, key: GroupingKey, pushed: Exposition, asked: float | None = None) -> None:
+    async def push(self, key: GroupingKey, pushed: Exposition | Filled, asked: float | None = None) -> None:
         """POST: put the families into the group beside those it has.
 
         Args:
@@ -85,7 +88,7 @@ class Gateway:
         """
         await self._apply(self._store.push, key, pushed, asked)
 
-    async def replace(self, key: GroupingKey, pushed: Exposition, asked: float | None = None) -> None:
+    async def replace(self, key: GroupingKey, pushed: Exposition | Filled, asked: float | None = None) -> None:
         """PUT: let the group hold these families and no others; otherwise as `push`."""
         await self._apply(self._store.replace, key, pushed, asked)
 
@@ -131,9 +134,22 @@ class Gateway:
         if not self._mirror.loaded:
             raise StoreUnavailable("the view is being loaded")
 
-    async def _apply(self, commit: Commit, key: GroupingKey, pushed: Exposition, asked: float | None) -> None:
-        pushed = self._rules.bounded(key, pushed)
+    async def _apply(self, commit: Commit, key: GroupingKey, pushed: Exposition | Filled, asked: float | None) -> None:
         lifetime = self._lifetimes.of(key, asked)
+        if not isinstance(pushed, Filled):
+            await self._apply_new(commit, key, pushed, lifetime)
+        elif (write := self._known.write(key, pushed)) is None:
+            await self._apply_new(commit, key, pushed.exposition(), lifetime)
+        else:
+            write = write._replace(lifetime=lifetime)
+            shapes = await commit(write)
+            if shapes:
+                families = self._rules.consistent(key, self._rules.bounded(key, pushed.exposition()))
+                await self._commit_compared(commit, write, families, shapes)
+
+    async def _apply_new(self, commit: Commit, key: GroupingKey, pushed: Exposition, lifetime: int) -> None:
+        """Check a push by all rules, and store it."""
+        pushed = self._rules.bounded(key, pushed)
         if not self.checks and pushed.timestamp_at is not None:
             # As the original: accepted, and nothing but the failure is to be seen.
             await self._store.fail(key, lifetime)

@@ -33,9 +33,18 @@ class Rules(NamedTuple):
             PushError: its group could not be scraped.
             PushTooLarge: it has too many families, or too long a label.
         """
-        key.require_utf8()
-        self.limits.check(pushed, key)
+        self.admit(key)
+        self.limits.check(pushed)
         return pushed._replace(families=[each for each in pushed.families if each.name not in PUSH_TIMES])
+
+    def admit(self, key: GroupingKey) -> None:
+        """Let a group be pushed to.
+
+        Raises:
+            BadGroupingKey, PushTooLarge: it could not be scraped, or has too long a label.
+        """
+        key.require_utf8()
+        self.limits.check_key(key)
 
     def consistent(self, key: GroupingKey, bounded: Exposition) -> list[Family]:
         """Return the families of a push that `bounded` has returned, as they would be stored.

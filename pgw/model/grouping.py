@@ -67,7 +67,7 @@ class GroupingKey:
             return GroupingKey(others).name
         return GroupingKey(tuple(sorted((*others, (INSTANCE, ""))))).name
 
-    @property
+    @cached_property
     def is_utf8(self) -> bool:
         """Whether every value is valid UTF-8; a group with any other cannot be scraped."""
         return all(is_utf8(value) for _, value in self.labels)
@@ -77,6 +77,8 @@ class GroupingKey:
 
         NOTE(pushgateway): the original answers 400 too, but keeps the group, and every later scrape fails.
         """
+        if self.is_utf8:
+            return
         for name, value in self.labels:
             if not is_utf8(value):
                 raise BadGroupingKey(
