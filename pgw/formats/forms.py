@@ -63,7 +63,8 @@ class Form:
         self.size = size
         self._fills = [(family, _fill(family)) for family in example.families]
         metrics = [metric for family in example.families for metric in family.metrics]
-        self._populations = picker(chain.from_iterable(_counts(each) for each in metrics if isinstance(each, Histogram)))
+        histograms = [metric for metric in metrics if isinstance(metric, Histogram)]
+        self._populations = picker(chain.from_iterable(map(_counts, histograms)))
         self._observations = picker(each.observations for each in metrics if isinstance(each, Summary))
 
     def filled(self, values: Sequence[str]) -> Filled | None:
@@ -118,14 +119,14 @@ class Forms:
         if opening in self._openings.young or self._openings.get(opening):
             return True
         if len(opening) <= LONGEST_REMEMBERED:
-            self._openings.put(opening, True)  # noqa: FBT003  a member of a set that forgets
+            self._openings.put(opening, True)
         return False
 
     def _learnt(self, lines: _Lines, size: int) -> Form | None:
         """Learn a form, if it is seen not for the first time and can be learnt."""
         number = hash(lines)
         if self._noticed.get(number) is None:
-            self._noticed.put(number, True)  # noqa: FBT003  likewise
+            self._noticed.put(number, True)
             return None
         if size > self._most or sum(map(len, lines)) > size * LONGEST_REMEMBERED or not _is_whole(lines):
             return None
@@ -160,8 +161,8 @@ def _is_whole(lines: _Lines) -> bool:
 
 def _numbered(lines: _Lines) -> str:
     """A body of a form, in which each value is the number of its line among the sample lines."""
-    numbered = (f"{between}{head} {number}" for number, (between, head) in enumerate(zip(lines[::2], lines[1::2]), 1))
-    return "".join(numbered) + lines[-1]
+    pairs = zip(lines[:-1:2], lines[1::2], strict=True)
+    return "".join(f"{between}{head} {number}" for number, (between, head) in enumerate(pairs, 1)) + lines[-1]
 
 
 def _holds_all(example: Exposition, size: int) -> bool:
@@ -186,16 +187,17 @@ def _counts(histogram: Histogram) -> list[str]:
 
 def _fill(family: Family) -> Callable[[Sequence[str]], list[Metric]]:
     """Make what makes the metrics of a family of values."""
-    if isinstance(family.metrics[0], (Histogram, Summary)):
-        fills = list(map(_compound_fill, family.metrics))
+    fills = [_compound_fill(metric) for metric in family.metrics if isinstance(metric, (Histogram, Summary))]
+    if fills:
         return lambda values: [fill(values) for fill in fills]
     series = [metric[0] for metric in family.metrics]
     pick = picker(metric[1] for metric in family.metrics)
     return lambda values: list(zip(series, pick(values), strict=True))
 
 
-def _compound_fill(metric: Metric) -> Callable[[Sequence[str]], Metric]:
-    make, (series, parts, observations, total) = type(metric), metric
+def _compound_fill(metric: Histogram | Summary) -> Callable[[Sequence[str]], Metric]:
+    make: type[Histogram | Summary] = type(metric)
+    series, parts, observations, total = metric
     bounds, pick = [bound for bound, _ in parts], picker(value for _, value in parts)
     at, sum_at = int(observations), int(total)
     return lambda values: make(series, tuple(zip(bounds, pick(values), strict=True)), values[at], values[sum_at])

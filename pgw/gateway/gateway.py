@@ -23,7 +23,6 @@ from pgw.model.family import Exposition, Family, Type
 from pgw.model.group import Group
 from pgw.model.grouping import GroupingKey
 from pgw.model.overlap import marks, rivals
-from pgw.model.signature import signature
 from pgw.store.base import Guard, Store, Write
 from pgw.view.page import Page
 
@@ -172,12 +171,7 @@ class Gateway:
 
     def _prepare(self, key: GroupingKey, pushed: Exposition) -> tuple[list[Family], Write]:
         families = self._rules.consistent(key, pushed)
-        return families, self._write(families, key)
-
-    def _write(self, families: list[Family], key: GroupingKey) -> Write:
-        fragments = self._rules.fragments(key, families)
-        sizes = [fragment.text.count(b"\n") for fragment in fragments]
-        return Write(key, fragments, signature(families, key, checked=self.checks, sizes=sizes), self.checks)
+        return families, self._rules.write(key, families)
 
     async def _commit_compared(
         self, commit: Commit, write: Write, families: list[Family], shapes: Mapping[str, str]

@@ -19,7 +19,6 @@ from pgw.gateway.rules import Rules
 from pgw.model.family import Family
 from pgw.model.group import Fragment
 from pgw.model.grouping import GroupingKey
-from pgw.model.signature import signature
 from pgw.store.base import Write
 
 SAMPLES_KNOWN = 100_000
@@ -66,9 +65,10 @@ class Layout(NamedTuple):
 class Known:
     """What the worker knows of the forms that are pushed to it."""
 
-    def __init__(self, rules: Rules) -> None:
+    def __init__(self, rules: Rules, *, samples: int = SAMPLES_KNOWN) -> None:
+        """Begin to know; all forms together have at most so many `samples`."""
         self._rules = rules
-        self._layouts: Recent[tuple[Form, str], Layout] = Recent(SAMPLES_KNOWN, lambda layout: layout.size)
+        self._layouts: Recent[tuple[Form, str], Layout] = Recent(samples, lambda layout: layout.size)
 
     def write(self, key: GroupingKey, pushed: Filled) -> Write | None:
         """Make of a push what is to be stored; None where the rules have to look at it, and will refuse it.
@@ -88,11 +88,10 @@ class Known:
         """Ask the rules about a form; None if they refuse it."""
         try:
             families = self._rules.consistent(key, self._rules.bounded(key, form.example))
-            fragments = self._rules.fragments(key, families)
+            write = self._rules.write(key, families)
         except (PushError, OverLimit):
             return None
-        blocks = [Block.of(family, each, key) for family, each in zip(families, fragments, strict=True)]
-        sizes = [block.lines for block in blocks]
-        layout = Layout(blocks, signature(families, key, checked=self._rules.checked, sizes=sizes), form.size)
+        blocks = [Block.of(family, each, key) for family, each in zip(families, write.fragments, strict=True)]
+        layout = Layout(blocks, write.signature, form.size)
         self._layouts.put((form, key.shape), layout)
         return layout

@@ -56,7 +56,7 @@ class PushLimits(NamedTuple):
         """
         if not self.series:
             return
-        series = sum(fragment.text.count(b"\n") for fragment in fragments)
+        series = sum(fragment.lines for fragment in fragments)
         if series > self.series:
             raise PushTooLarge("push.max-series", f"the push holds {series} series", self.series)
 

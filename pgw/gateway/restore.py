@@ -45,7 +45,7 @@ class Restorer(Gateway):
             StoreError: not stored, or nobody knows.
         """
         families = self._rules.consistent(past.key, self._rules.bounded(past.key, past.pushed))
-        write = self._write(families, past.key)
+        write = self._rules.write(past.key, families)
         write = write._replace(fragments=[each._replace(pushed_at=past.moments[each.name]) for each in write.fragments])
 
         async def commit(write: Write) -> Mapping[str, str]:

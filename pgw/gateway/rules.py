@@ -1,11 +1,11 @@
 """What a push must satisfy by itself, before anything stored is looked at; so must what is imported or checked.
 
 In: the key and the exposition of a push.
-Out: the fragments that would be stored, or the reason why not.
+Out: the write that would be stored, or the reason why not.
 Never: needs a store; what may stand beside other groups, and how much in all, is decided there.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from pgw.formats.text_writer import write_samples
@@ -15,6 +15,8 @@ from pgw.model import consistency
 from pgw.model.family import Exposition, Family, Type
 from pgw.model.group import Fragment
 from pgw.model.grouping import GroupingKey
+from pgw.model.signature import signature
+from pgw.store.base import Write
 
 
 class Rules(NamedTuple):
@@ -58,7 +60,7 @@ class Rules(NamedTuple):
         consistency.check_readable(bounded, key)
         return [consistency.without_duplicates(family, key) for family in bounded.families]
 
-    def fragments(self, key: GroupingKey, families: Iterable[Family]) -> list[Fragment]:
+    def write(self, key: GroupingKey, families: Sequence[Family]) -> Write:
         """Write families that `consistent` has returned as they would be stored.
 
         Raises:
@@ -76,4 +78,5 @@ class Rules(NamedTuple):
             for each in families
         ]
         self.limits.check_series(fragments)
-        return fragments
+        sizes = [fragment.lines for fragment in fragments]
+        return Write(key, fragments, signature(families, key, checked=self.checked, sizes=sizes), self.checked)

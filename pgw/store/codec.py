@@ -35,7 +35,7 @@ _UTF8 = {"errors": "surrogateescape"}
 def encode_fragment(fragment: Fragment) -> bytes:
     """Encode all of a fragment but its name and its time."""
     flags = UNCHECKED if fragment.unchecked else 0
-    lines = min(fragment.text.count(b"\n"), MOST_LINES)
+    lines = min(fragment.lines, MOST_LINES)
     parts: list[object] = [int(fragment.type), flags, b"%08d" % lines, fragment.help, fragment.text]
     if fragment.details:
         parts.append(fragment.details)

@@ -38,8 +38,8 @@ next, in which as many come as it can read; if it sent fewer, those that wait wo
 BATCH_BYTES = 1 << 20
 """Bytes in one batch: about what Redis reads in a millisecond. A larger push goes alone."""
 TURNS = 2
-"""Of the event loop before a batch is sent. Each takes a few microseconds if nothing comes; if something does, it shares
-a round trip, which takes a worker as long as three pushes."""
+"""Of the event loop before a batch is sent. Each takes a few microseconds if nothing comes; if something does, it
+shares a round trip, which costs a worker as much as three pushes."""
 WAITING_PUSHES = 4096
 """Writes that may wait: what one worker gets done in a second, the default time after which a push is given up."""
 WAITING_BYTES = 64 << 20
