@@ -1,7 +1,7 @@
 """Pushes of a known form: what is stored is what the rules and the writer would have made of them."""
 
 import pytest
-from bodies import BODIES, OTHER_VALUES, with_values
+from bodies import BODIES, ORDINARY_BODIES, OTHER_VALUES, with_values
 from gateways import Replica, replica
 from hypothesis import given
 from hypothesis import strategies as st
@@ -44,7 +44,7 @@ def written(rules: Rules, key: GroupingKey, body: bytes) -> Write | str:
 
 
 @pytest.mark.parametrize("checked", [True, False])
-@given(BODIES, st.lists(OTHER_VALUES, min_size=1, max_size=2), st.lists(KEYS, min_size=1, max_size=3))
+@given(BODIES | ORDINARY_BODIES, st.lists(OTHER_VALUES, min_size=1, max_size=2), st.lists(KEYS, min_size=1, max_size=3))
 def test_a_push_of_a_known_form_is_written_as_the_rules_write_it_or_left_to_them(
     checked: bool,  # noqa: FBT001  a parameter
     body: bytes,

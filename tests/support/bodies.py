@@ -52,6 +52,19 @@ BODIES = st.builds(
     st.sampled_from(["\n", "\n", "", "\r\n"]),
 )
 
+ORDINARY_SAMPLES = st.builds(
+    "{}{} {}".format,
+    st.sampled_from(["a", "b:c", "h_count", "h_sum", "h_bucket", "s", "s_count", "s_sum"]),
+    st.sampled_from(["", "{}", '{b="x y"}', '{c="%s",b="#"}', '{le="1"}', '{le="+Inf"}', '{quantile="0.5"}']),
+    st.sampled_from(["1", "0", "2.5", "1e6"]),
+)
+ORDINARY_BODIES = st.builds(
+    lambda comments, lines: ("\n".join([*comments, *lines]) + "\n").encode(),
+    st.sampled_from([[], ["# TYPE h histogram", "# TYPE s summary"], ["# HELP a 7", "# TYPE h gaugehistogram"]]),
+    st.lists(ORDINARY_SAMPLES, min_size=1, max_size=6),
+)
+"""Bodies that can be read, most of them whatever their values are."""
+
 _LAST_WORD = re.compile(rb"^([ \t]*[^ \t#\n][^\n]*) ([^ \n]+)$", re.MULTILINE)
 
 NUMBERS = st.sampled_from(
