@@ -30,8 +30,9 @@ FORMS_NOTICED = 10_000
 _LINE = re.compile(r"^([^#\n].*) ([^ \n]+)$", re.MULTILINE)
 """A sample line: what stands before the last blank, and what stands behind it."""
 
-_Lines = tuple[str, ...]
-"""A body without its values: what is between sample lines, the head of one, what is between, the head of the next..."""
+_VALUES = re.compile(r"^[^#\n].* ([^ \n]+)$", re.MULTILINE).findall
+"""The same, but what stands behind it only."""
+
 _Pick = Callable[[Sequence[str]], Sequence[str]]
 _Read = Callable[[str], Exposition]
 
@@ -54,10 +55,17 @@ class Filled(NamedTuple):
 class Form:
     """All of a body but its values."""
 
-    __slots__ = ("_fills", "_observations", "_populations", "example", "size")
+    __slots__ = ("_fills", "_observations", "_populations", "_template", "example", "size")
 
-    def __init__(self, example: Exposition, size: int) -> None:
-        """Make a form of a body whose values say where they stand; `size` is the number of its samples."""
+    def __init__(self, template: str, example: Exposition, size: int) -> None:
+        """Make a form.
+
+        Args:
+            template: the body, with `%s` where its values stand.
+            example: what the body says whose values are their own numbers.
+            size: the number of its samples.
+        """
+        self._template = template
         self.example = example
         """The body whose first value is 1, whose second is 2 and so on."""
         self.size = size
@@ -66,6 +74,10 @@ class Form:
         histograms = [metric for metric in metrics if isinstance(metric, Histogram)]
         self._populations = picker(chain.from_iterable(map(_counts, histograms)))
         self._observations = picker(each.observations for each in metrics if isinstance(each, Summary))
+
+    def fits(self, text: str, values: Sequence[str]) -> bool:
+        """Whether a body that has these values is of this form."""
+        return len(values) == self.size and self._template % tuple(values) == text
 
     def filled(self, values: Sequence[str]) -> Filled | None:
         """Fill in values as they came; None where the reader has to look at them."""
@@ -98,46 +110,61 @@ class Forms:
         self._most = samples // 2
         self._openings: Recent[str, bool] = Recent(FORMS_NOTICED)
         self._noticed: Recent[int, bool] = Recent(FORMS_NOTICED)
-        self._known: Recent[_Lines, Form] = Recent(samples, lambda form: form.size)
+        self._known: Recent[str, Form] = Recent(samples, _size)
+        self._latest: Recent[tuple[str, int], Form] = Recent(samples, _size)
+        """By their first line and the number of their samples: nearly always the one that is looked for."""
 
     def filled(self, text: str) -> Filled | None:
         """Recognize a body; None where its form is not known, or its values are not those of an ordinary body."""
-        if not self._has_known_opening(text):
+        opening = self._known_opening(text)
+        if opening is None:
             return None
-        pieces = _LINE.split(text)
-        values = pieces[2::3]
-        del pieces[2::3]
-        lines = tuple(pieces)
-        form = self._known.young.get(lines) or self._known.get(lines) or self._learnt(lines, len(values))
-        return None if form is None else form.filled(values)
+        values = _VALUES(text)
+        about = (opening, len(values))
+        form = self._latest.young.get(about) or self._latest.get(about)
+        if form is None or not form.fits(text, values):
+            form = self._found(text)
+            if form is None:
+                return None
+            self._latest.put(about, form)
+        return form.filled(values)
 
-    def _has_known_opening(self, text: str) -> bool:
+    def _known_opening(self, text: str) -> str | None:
+        """The first sample line without its value, if that was seen before."""
         first = _LINE.search(text)
         if first is None:
-            return False
+            return None
         opening = first[1]
         if opening in self._openings.young or self._openings.get(opening):
-            return True
+            return opening
         if len(opening) <= LONGEST_REMEMBERED:
             self._openings.put(opening, True)
-        return False
+        return None
 
-    def _learnt(self, lines: _Lines, size: int) -> Form | None:
+    def _found(self, text: str) -> Form | None:
+        """Find the form of a body by all that is not a value."""
+        pieces = _LINE.split(text.replace("%", "%%"))
+        size = len(pieces) // 3
+        pieces[2::3] = [" %s"] * size
+        template = "".join(pieces)
+        return self._known.get(template) or self._learnt(template, pieces, size)
+
+    def _learnt(self, template: str, pieces: Sequence[str], size: int) -> Form | None:
         """Learn a form, if it is seen not for the first time and can be learnt."""
-        number = hash(lines)
+        number = hash(template)
         if self._noticed.get(number) is None:
             self._noticed.put(number, True)
             return None
-        if size > self._most or sum(map(len, lines)) > size * LONGEST_REMEMBERED or not _is_whole(lines):
+        if size > self._most or len(template) > size * LONGEST_REMEMBERED or not _is_whole(pieces):
             return None
         try:
-            example = self._read(_numbered(lines))
+            example = self._read(template % tuple(range(1, size + 1)))
         except ParseError:
             return None
         if not _holds_all(example, size):
             return None
-        form = Form(example, size)
-        self._known.put(lines, form)
+        form = Form(template, example, size)
+        self._known.put(template, form)
         return form
 
 
@@ -150,19 +177,13 @@ def picker(texts: Any) -> _Pick:  # noqa: ANN401
     return itemgetter(*positions)
 
 
-def _is_whole(lines: _Lines) -> bool:
+def _is_whole(pieces: Sequence[str]) -> bool:
     """Whether every sample line was taken apart: what is between them are comments, and no comment was."""
-    between = "".join(lines[::2]).split("\n")
+    between = "".join(pieces[::3]).split("\n")
     others = (line.lstrip(" \t") for line in between)
     return all(line[:1] in ("", "#") for line in others) and not any(
-        head.lstrip(" \t").startswith("#") for head in lines[1::2]
+        head.lstrip(" \t").startswith("#") for head in pieces[1::3]
     )
-
-
-def _numbered(lines: _Lines) -> str:
-    """A body of a form, in which each value is the number of its line among the sample lines."""
-    pairs = zip(lines[:-1:2], lines[1::2], strict=True)
-    return "".join(f"{between}{head} {number}" for number, (between, head) in enumerate(pairs, 1)) + lines[-1]
 
 
 def _holds_all(example: Exposition, size: int) -> bool:
@@ -201,3 +222,7 @@ def _compound_fill(metric: Histogram | Summary) -> Callable[[Sequence[str]], Met
     bounds, pick = [bound for bound, _ in parts], picker(value for _, value in parts)
     at, sum_at = int(observations), int(total)
     return lambda values: make(series, tuple(zip(bounds, pick(values), strict=True)), values[at], values[sum_at])
+
+
+def _size(form: Form) -> int:
+    return form.size
