@@ -121,7 +121,7 @@ class Check:
         pushed = self._rules.bounded(self._key, self._read(body))
         families = self._rules.consistent(self._key, pushed)
         consistency.check_timestamps(pushed)  # unchecked the push is answered with 202, but only its failure is kept
-        self._rules.fragments(self._key, families)
+        self._rules.write(self._key, families)
 
     def _located(self, body: bytes, error: InconsistentPush) -> Finding:
         """Find the line of a fault of the text as a whole; what breaks a rule goes on doing so with more lines."""

@@ -10,16 +10,21 @@ exponent threshold that fmt gives it (behaviour page, sections 1.2 and 2.2).
 
 import math
 import re
+from collections.abc import Sequence
 
 _LONGEST_SHORT = 16
 """Characters that a text of `_SHORT` has at most: six digits, a point, nine digits; no sign, which costs nothing."""
 
-_SHORT = re.compile(r"-?[1-9][0-9]{0,5}+(?:\.[0-9]{0,8}[1-9])?|-?0\.0{0,3}[1-9](?:[0-9]{0,8}[1-9])?|0").fullmatch
+_SHORT_TEXT = r"(?:-?(?:[1-9][0-9]{0,5}+(?:\.[0-9]{1,9}+(?<!0))?|0\.0{0,3}+[1-9][0-9]{0,9}+(?<!0))|0)"
+_SHORT = re.compile(_SHORT_TEXT).fullmatch
 """Texts that are canonical by their looks.
 
 Two decimals of at most 15 digits are never the same double, so one without a superfluous zero is the shortest of its
 value, and need not become a float to know that.
 """
+
+_ALL_SHORT = re.compile(rf"{_SHORT_TEXT}(?: {_SHORT_TEXT})*+").fullmatch
+"""The same of many, with blanks between them."""
 
 _FLOAT = re.compile(r"[+-]?(?:[0-9]++(?:\.[0-9]*+)?|\.[0-9]++)(?:[eE][+-]?[0-9]++)?").fullmatch
 
@@ -54,6 +59,14 @@ def canonical(text: str) -> str | None:
     if shown == text or _FLOAT(text):
         return None if math.isinf(value) and shown != text else shown
     return _WORDS.get(text.lower())  # float() takes more texts than Go: with blanks, underscores, other digits
+
+
+def all_canonical(texts: Sequence[str]) -> Sequence[str] | None:
+    """Rewrite the texts of many values, of which none holds a blank; None where one of them is not a number."""
+    if _ALL_SHORT(" ".join(texts)):
+        return texts
+    found = [shown for text in texts if (shown := canonical(text)) is not None]
+    return found if len(found) == len(texts) else None
 
 
 def format_float(value: float) -> str:

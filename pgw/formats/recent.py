@@ -5,7 +5,7 @@ Out: the same again, as long as it is remembered.
 Never: holds more than its limit, nor keeps track of every use; two generations are enough to keep what is hot.
 """
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
 LONGEST_REMEMBERED = 1_000
@@ -22,10 +22,12 @@ class Recent(Generic[_Key, _Value]):
     moves back to the young one.
     """
 
-    __slots__ = ("_generation", "_old", "young")
+    __slots__ = ("_generation", "_old", "_room", "_size_of", "young")
 
-    def __init__(self, limit: int) -> None:
-        self._generation = max(1, limit // 2)
+    def __init__(self, limit: int, size_of: Callable[[_Value], int] | None = None) -> None:
+        """Make an empty one; `limit` is in values or, where they have sizes, the sum of these."""
+        self._generation = self._room = max(1, limit // 2)
+        self._size_of = size_of
         self._old: dict[_Key, _Value] = {}
         self.young: dict[_Key, _Value] = {}
         """The young generation, for callers in a hurry; another dict after every `get` and `put`."""
@@ -41,7 +43,10 @@ class Recent(Generic[_Key, _Value]):
         return value
 
     def put(self, key: _Key, value: _Value) -> None:
-        """Remember `value`."""
-        if len(self.young) >= self._generation:
+        """Remember `value`; one that is larger than a generation is alone in it."""
+        size = 1 if self._size_of is None else self._size_of(value)
+        if self._room < size:
             self._old, self.young = self.young, {}
+            self._room = self._generation
+        self._room -= size
         self.young[key] = value

@@ -9,7 +9,7 @@ A batch job pushes the same series with new values, so the reader remembers what
 `name{a="b"}`) and the series it means: a known line costs a split, a look-up and the check of its value. A head that
 is new has most often a layout that is known, and only its label values are looked at. Whatever is not of that
 plain kind goes to the exact grammar. What is remembered depends on single lines only and is bounded, in number and
-in length.
+in length. Whole bodies that come again with other values are recognized before that (formats/forms.py).
 
 NOTE(pushgateway): a last line without a newline counts like any other, and a line may end in CR LF; the original
 refuses both.
@@ -21,6 +21,7 @@ from operator import length_hint
 from pgw.errors import ParseError
 from pgw.formats.details import with_details
 from pgw.formats.drafts import Draft, Drafts, Splits
+from pgw.formats.forms import Filled, Forms
 from pgw.formats.grammar import (
     LEGACY,
     UTF8,
@@ -54,6 +55,7 @@ class TextReader:
     def __init__(self, *, utf8_names: bool = False, series_limit: int = 100_000) -> None:
         self._dialect = UTF8 if utf8_names else LEGACY
         self._memory = _Memory(series_limit)
+        self._forms = Forms(series_limit, self._read)
 
     def read(self, body: bytes) -> Exposition:
         """Read one body.
@@ -61,9 +63,21 @@ class TextReader:
         Raises:
             ParseError: for the first line that breaks the format; nothing of the body counts then.
         """
+        found = self.recognize(body)
+        return found.exposition() if isinstance(found, Filled) else found
+
+    def recognize(self, body: bytes) -> Filled | Exposition:
+        """Read one body, but only its values where its form is known.
+
+        Raises:
+            ParseError: as `read`.
+        """
         text = body.decode(errors="surrogateescape")
         if "\r" in text:
             text = text.replace("\r\n", "\n")
+        return self._forms.filled(text) or self._read(text)
+
+    def _read(self, text: str) -> Exposition:
         return _Reading(self._memory, self._dialect, text).exposition()
 
 

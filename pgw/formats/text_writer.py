@@ -23,12 +23,16 @@ INFINITY = "+Inf"
 
 def write_samples(family: Family, key: GroupingKey) -> str:
     """Write the sample lines of `family` in the group of `key`; every line ends in a newline."""
-    if family.type in SUFFIXES:
-        lines = [line for metric in family.metrics for line in _lines(family.name, metric, key)]
-    else:
-        before, after = _around(family.name)
-        lines = [f"{before}{metric[0].template(key)}{after}{metric[1]}\n" for metric in family.metrics]
+    lines = sample_templates(family, key)
     return "".join(lines) % (key.values * len(lines))
+
+
+def sample_templates(family: Family, key: GroupingKey) -> list[str]:
+    """The sample lines, with `%s` for the values of the grouping labels, in the order of their names."""
+    if family.type in SUFFIXES:
+        return [line for metric in family.metrics for line in _lines(family.name, metric, key)]
+    before, after = _around(family.name)
+    return [f"{before}{metric[0].template(key)}{after}{metric[1]}\n" for metric in family.metrics]
 
 
 def write_head(name: str, type: Type, help: str | None) -> str:  # noqa: A002  (the words of the lines)

@@ -8,11 +8,9 @@ Never: decides whether the write may be stored by itself; that is done before (r
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
 from pgw.errors import InconsistentPush, StoreConflict
-from pgw.gateway.rules import Rules
 from pgw.model.family import Family
 from pgw.model.grouping import GroupingKey
 from pgw.model.overlap import marks, rivals
-from pgw.model.signature import signature
 from pgw.store.base import Guard, Store, Write
 
 ATTEMPTS = 10
@@ -21,17 +19,6 @@ are crossed by pushes to the very groups it could collide with does not happen b
 
 Commit = Callable[[Write], Awaitable[Mapping[str, str]]]
 """Store.push or one of its like: returns nothing if it has stored the write, else what that has to be compared with."""
-
-
-def as_write(families: Sequence[Family], key: GroupingKey, rules: Rules) -> Write:
-    """Make of families that `rules.consistent` has returned what goes to the store.
-
-    Raises:
-        PushTooLarge: they have too many series.
-    """
-    fragments = rules.fragments(key, families)
-    sizes = [fragment.text.count(b"\n") for fragment in fragments]
-    return Write(key, fragments, signature(families, key, checked=rules.checked, sizes=sizes), rules.checked)
 
 
 class Commits:

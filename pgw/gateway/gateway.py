@@ -11,8 +11,10 @@ from itertools import islice
 
 from pgw.errors import InconsistentPush, StoreUnavailable
 from pgw.formats.escaping import Scheme
+from pgw.formats.forms import Filled
 from pgw.gateway.commit import Commit, Commits
 from pgw.gateway.desk import Desk
+from pgw.gateway.known import Known
 from pgw.gateway.lifetime import FOR_EVER, Lifetimes
 from pgw.gateway.limits import UNLIMITED, PushLimits
 from pgw.gateway.mirror import SLICE_GROUPS, Mirror, Snapshot
@@ -21,7 +23,6 @@ from pgw.gateway.rules import Rules
 from pgw.model.family import Exposition, Family, Type
 from pgw.model.group import Group
 from pgw.model.grouping import GroupingKey
-from pgw.model.signature import signature
 from pgw.store.base import Store, Write
 from pgw.view.page import Page
 
@@ -56,6 +57,7 @@ class Gateway:
         self._store = store
         self._mirror = mirror
         self._rules = Rules(own, checked, limits)
+        self._known = Known(self._rules)
         self._lifetimes = lifetimes
         self.desk = Desk(store, mirror)
         """What people ask who look at the web page."""
@@ -66,7 +68,7 @@ class Gateway:
         """Whether pushes are checked for consistency with what is stored."""
         return self._rules.checked
 
-    async def push(self, key: GroupingKey, pushed: Exposition, asked: float | None = None) -> None:
+    async def push(self, key: GroupingKey, pushed: Exposition | Filled, asked: float | None = None) -> None:
         """POST: put the families into the group beside those it has.
 
         Args:
@@ -80,7 +82,7 @@ class Gateway:
         """
         await self._apply(self._store.push, key, pushed, asked)
 
-    async def replace(self, key: GroupingKey, pushed: Exposition, asked: float | None = None) -> None:
+    async def replace(self, key: GroupingKey, pushed: Exposition | Filled, asked: float | None = None) -> None:
         """PUT: let the group hold these families and no others; otherwise as `push`."""
         await self._apply(self._store.replace, key, pushed, asked)
 
@@ -126,9 +128,23 @@ class Gateway:
         if not self._mirror.loaded:
             raise StoreUnavailable("the view is being loaded")
 
-    async def _apply(self, commit: Commit, key: GroupingKey, pushed: Exposition, asked: float | None) -> None:
-        pushed = self._rules.bounded(key, pushed)
+    async def _apply(self, commit: Commit, key: GroupingKey, pushed: Exposition | Filled, asked: float | None) -> None:
         lifetime = self._lifetimes.of(key, asked)
+        if not isinstance(pushed, Filled):
+            await self._apply_new(commit, key, pushed, lifetime)
+        elif (write := self._known.write(key, pushed)) is None:
+            await self._apply_new(commit, key, pushed.exposition(), lifetime)
+        else:
+            exposition = pushed.exposition
+            await self._commits.run(
+                commit,
+                write._replace(lifetime=lifetime),
+                lambda: self._rules.consistent(key, self._rules.bounded(key, exposition())),
+            )
+
+    async def _apply_new(self, commit: Commit, key: GroupingKey, pushed: Exposition, lifetime: int) -> None:
+        """Check a push by all rules, and store it."""
+        pushed = self._rules.bounded(key, pushed)
         if not self.checks and pushed.timestamp_at is not None:
             # As the original: accepted, and nothing but the failure is to be seen.
             await self._store.fail(key, lifetime)
@@ -149,9 +165,4 @@ class Gateway:
 
     def _prepare(self, key: GroupingKey, pushed: Exposition) -> tuple[list[Family], Write]:
         families = self._rules.consistent(key, pushed)
-        return families, self._write(families, key)
-
-    def _write(self, families: list[Family], key: GroupingKey) -> Write:
-        fragments = self._rules.fragments(key, families)
-        sizes = [fragment.text.count(b"\n") for fragment in fragments]
-        return Write(key, fragments, signature(families, key, checked=self.checks, sizes=sizes), self.checks)
+        return families, self._rules.write(key, families)

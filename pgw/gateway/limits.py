@@ -25,7 +25,16 @@ class PushLimits(NamedTuple):
     label_value_length: int = 0
     """Bytes in UTF-8, as Prometheus counts them for its own limit."""
 
-    def check(self, pushed: Exposition, key: GroupingKey) -> None:
+    def check_key(self, key: GroupingKey) -> None:
+        """Refuse a group that has a label with too long a value.
+
+        Raises:
+            PushTooLarge: naming what, and the limit.
+        """
+        if self.label_value_length:
+            self._check_labels(key.labels, "of the grouping key")
+
+    def check(self, pushed: Exposition) -> None:
         """Refuse a push that has too many families, or a label with too long a value.
 
         Raises:
@@ -35,7 +44,6 @@ class PushLimits(NamedTuple):
             found = f"the push holds {len(pushed.families)} metric families"
             raise PushTooLarge("push.max-families", found, self.families)
         if self.label_value_length:
-            self._check_labels(key.labels, "of the grouping key")
             for family in pushed.families:
                 for metric in family.metrics:
                     self._check_labels(metric[0].labels, f"of the metric {family.name}")
@@ -48,7 +56,7 @@ class PushLimits(NamedTuple):
         """
         if not self.series:
             return
-        series = sum(fragment.text.count(b"\n") for fragment in fragments)
+        series = sum(fragment.lines for fragment in fragments)
         if series > self.series:
             raise PushTooLarge("push.max-series", f"the push holds {series} series", self.series)
 

@@ -12,10 +12,9 @@ and knows no `push_expired_time_seconds`.
 from collections.abc import Iterator
 
 from pgw.formats.numbers import format_float
-from pgw.formats.text_writer import write_samples
-from pgw.model.family import Family, Type
+from pgw.model.family import Type
 from pgw.model.group import MICROSECONDS, Fragment, Group
-from pgw.model.series import Series
+from pgw.model.series import Series, notation
 
 PUSH_TIME = "push_time_seconds"
 FAILURE_TIME = "push_failure_time_seconds"
@@ -23,11 +22,10 @@ EXPIRED_TIME = "push_expired_time_seconds"
 NAMES = frozenset({PUSH_TIME, FAILURE_TIME, EXPIRED_TIME})
 
 _HELP = "Last Unix time when changing this group in the Pushgateway {}."
-_FAMILIES = (
-    (PUSH_TIME, _HELP.format("succeeded"), Series(PUSH_TIME, ())),
-    (FAILURE_TIME, _HELP.format("failed"), Series(FAILURE_TIME, ())),
-)
-_EXPIRED = (EXPIRED_TIME, "Unix time when what was pushed to this group expired.", Series(EXPIRED_TIME, ()))
+_FAMILIES = ((PUSH_TIME, _HELP.format("succeeded")), (FAILURE_TIME, _HELP.format("failed")))
+_EXPIRED = (EXPIRED_TIME, "Unix time when what was pushed to this group expired.")
+_SERIES = Series(PUSH_TIME, ())
+"""All three have the labels of their group, and no others."""
 
 
 def push_times(group: Group, *, expired: bool = False) -> Iterator[Fragment]:
@@ -35,9 +33,9 @@ def push_times(group: Group, *, expired: bool = False) -> Iterator[Fragment]:
     rows = list(zip(_FAMILIES, (group.pushed_at, group.failed_at), strict=True))
     if expired:
         rows.append((_EXPIRED, group.deadline))
-    for (name, text_help, series), moment in rows:
-        sample = (series, format_float(moment / MICROSECONDS))
-        text = write_samples(Family(name, Type.GAUGE, text_help, [sample]), group.key)
+    labels = _SERIES.template(group.key) % group.key.values
+    for (name, text_help), moment in rows:
+        text = f"{notation(name, labels)} {format_float(moment / MICROSECONDS)}\n"
         yield Fragment(name, Type.GAUGE, text_help, text.encode(), pushed_at=moment)
 
 

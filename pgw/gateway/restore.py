@@ -8,7 +8,7 @@ Never: counts as a push: a refused group leaves no failure time, and one that is
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from pgw.gateway.commit import Commits, as_write
+from pgw.gateway.commit import Commits
 from pgw.gateway.rules import Rules
 from pgw.model.family import Exposition
 from pgw.model.grouping import GroupingKey
@@ -51,7 +51,7 @@ class Restorer:
             StoreError: not stored, or nobody knows.
         """
         families = self._rules.consistent(past.key, self._rules.bounded(past.key, past.pushed))
-        write = as_write(families, past.key, self._rules)
+        write = self._rules.write(past.key, families)
         write = write._replace(fragments=[each._replace(pushed_at=past.moments[each.name]) for each in write.fragments])
 
         async def commit(write: Write) -> Mapping[str, str]:

@@ -1,11 +1,11 @@
 """What a push must satisfy by itself, before anything stored is looked at; so must what is imported or checked.
 
 In: the key and the exposition of a push.
-Out: the fragments that would be stored, or the reason why not.
+Out: the write that would be stored, or the reason why not.
 Never: needs a store; what may stand beside other groups, and how much in all, is decided there.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from pgw.formats.text_writer import write_samples
@@ -15,6 +15,8 @@ from pgw.model import consistency
 from pgw.model.family import Exposition, Family, Type
 from pgw.model.group import Fragment
 from pgw.model.grouping import GroupingKey
+from pgw.model.signature import signature
+from pgw.store.base import Write
 
 
 class Rules(NamedTuple):
@@ -33,9 +35,18 @@ class Rules(NamedTuple):
             PushError: its group could not be scraped.
             PushTooLarge: it has too many families, or too long a label.
         """
-        key.require_utf8()
-        self.limits.check(pushed, key)
+        self.admit(key)
+        self.limits.check(pushed)
         return pushed._replace(families=[each for each in pushed.families if each.name not in PUSH_TIMES])
+
+    def admit(self, key: GroupingKey) -> None:
+        """Let a group be pushed to.
+
+        Raises:
+            BadGroupingKey, PushTooLarge: it could not be scraped, or has too long a label.
+        """
+        key.require_utf8()
+        self.limits.check_key(key)
 
     def consistent(self, key: GroupingKey, bounded: Exposition) -> list[Family]:
         """Return the families of a push that `bounded` has returned, as they would be stored.
@@ -49,7 +60,7 @@ class Rules(NamedTuple):
         consistency.check_readable(bounded, key)
         return [consistency.without_duplicates(family, key) for family in bounded.families]
 
-    def fragments(self, key: GroupingKey, families: Iterable[Family]) -> list[Fragment]:
+    def write(self, key: GroupingKey, families: Sequence[Family]) -> Write:
         """Write families that `consistent` has returned as they would be stored.
 
         Raises:
@@ -67,4 +78,5 @@ class Rules(NamedTuple):
             for each in families
         ]
         self.limits.check_series(fragments)
-        return fragments
+        sizes = [fragment.lines for fragment in fragments]
+        return Write(key, fragments, signature(families, key, checked=self.checked, sizes=sizes), self.checked)

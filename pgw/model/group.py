@@ -30,6 +30,11 @@ class Fragment(NamedTuple):
     details: tuple[bytes, ...] = ()
     """What the text cannot carry of each metric, in the order of the metrics; nothing if it carries all of all."""
 
+    @property
+    def lines(self) -> int:
+        """How many sample lines there are."""
+        return self.text.count(b"\n")
+
 
 class Group(NamedTuple):
     """One group as it is stored."""

@@ -26,6 +26,8 @@ UNCHECKED = 1
 """Flag: pushed with the consistency check off."""
 TIME_DIGITS = 16
 """Microseconds since 1970 have so many until the year 2286."""
+_STAMP = 1 + TIME_DIGITS
+"""Bytes of a time, as msgpack has it."""
 MOST_LINES = 99_999_999
 """As many as 8 digits can say; the lines of one family in one group would have gigabytes then."""
 
@@ -35,7 +37,7 @@ _UTF8 = {"errors": "surrogateescape"}
 def encode_fragment(fragment: Fragment) -> bytes:
     """Encode all of a fragment but its name and its time."""
     flags = UNCHECKED if fragment.unchecked else 0
-    lines = min(fragment.text.count(b"\n"), MOST_LINES)
+    lines = min(fragment.lines, MOST_LINES)
     parts: list[object] = [int(fragment.type), flags, b"%08d" % lines, fragment.help, fragment.text]
     if fragment.details:
         parts.append(fragment.details)
@@ -45,13 +47,12 @@ def encode_fragment(fragment: Fragment) -> bytes:
 def decode_fragment(name: str, value: bytes) -> Fragment:
     """Decode the value of a family's field."""
     try:
-        stream = msgpack.Unpacker(max_buffer_size=len(value))  # so that no length in it is believed beyond that
-        stream.feed(value)
-        pushed_at, (kind, flags, _lines, text_help, text, *rest) = stream
+        pushed_at = _moment(msgpack.unpackb(value[:_STAMP]))
+        kind, flags, _lines, text_help, text, *rest = msgpack.unpackb(value[_STAMP:])
         details = tuple(rest[0]) if rest else ()
         _require((text, *details), bytes)
         _require(() if text_help is None else (text_help,), str)
-        return Fragment(name, Type(kind), text_help, text, bool(flags & UNCHECKED), _moment(pushed_at), details)
+        return Fragment(name, Type(kind), text_help, text, bool(flags & UNCHECKED), pushed_at, details)
     except (ValueError, TypeError, msgpack.UnpackException) as error:
         raise CorruptGroup(name, str(error)) from error
 

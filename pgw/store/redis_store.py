@@ -320,7 +320,7 @@ class RedisStore:
         key, size = write.key, 0
         words: list[Argument] = [key.name, mode, "checked" if write.checked else "unchecked", key.shape]
         words += (key.twin or "", codec.encode_labels(key.labels), write.signature)
-        lines = sum(fragment.text.count(b"\n") for fragment in write.fragments)
+        lines = sum(fragment.lines for fragment in write.fragments)
         words += (write.lifetime, settled, lines, len(write.fragments))
         for fragment in write.fragments:
             packed = codec.encode_fragment(fragment)

@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable
 import falcon.asgi
 
 from pgw.errors import OverLimit, PushError
+from pgw.formats.forms import Filled
 from pgw.formats.negotiation import is_protobuf
 from pgw.formats.protobuf_reader import read_protobuf
 from pgw.formats.text_reader import TextReader
@@ -35,7 +36,7 @@ KEYS_REMEMBERED = 10_000
 LONG_BODY = 256 << 10
 """Bytes from which on a body is read in a thread: on the event loop it would hold up all others for milliseconds."""
 
-_Apply = Callable[[GroupingKey, Exposition, float | None], Awaitable[None]]
+_Apply = Callable[[GroupingKey, Exposition | Filled, float | None], Awaitable[None]]
 
 
 class Pushes:
@@ -84,12 +85,12 @@ class Pushes:
             raise
         _done(response, 200 if self._gateway.checks else 202)
 
-    async def _parse(self, body: bytes, content_type: str | None) -> Exposition:
+    async def _parse(self, body: bytes, content_type: str | None) -> Exposition | Filled:
         protobuf = is_protobuf(content_type)
         if len(body) < LONG_BODY:
-            return read_protobuf(body) if protobuf else self._reader.read(body)
+            return read_protobuf(body) if protobuf else self._reader.recognize(body)
         async with self._long_turn:
-            return await asyncio.to_thread(read_protobuf if protobuf else self._long_reader.read, body)
+            return await asyncio.to_thread(read_protobuf if protobuf else self._long_reader.recognize, body)
 
     def _is_plain(self, raw: bytes, request: Request, response: falcon.asgi.Response) -> bool:
         """Tell whether a path can be read as it is; answers if not."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bodies import BODIES, SAMPLES
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
@@ -37,51 +38,6 @@ def read_or_refuse(reader: TextReader, body: bytes) -> Exposition | str:
         return reader.read(body)
     except ParseError as refused:
         return str(refused)
-
-
-# Pieces of bodies: joined at random they are often valid, and often wrong in one place.
-NAMES = st.sampled_from(
-    ["a", "b:c", "h", "h_count", "h_sum", "h_bucket", "s", "s_count", "s_sum", "h_count_sum", '"q"']
-)
-TYPES = st.sampled_from(["counter", "gauge", "summary", "histogram", "untyped", "gaugehistogram", "nonsense"])
-VALUES = st.sampled_from(
-    ["1", "0", "-1", "3.7", "NaN", "+Inf", "1e6", "00012", "1e400", "x", "", "0.12345678901234568"]
-)
-LABEL_VALUES = st.sampled_from(
-    ["", "x", "1", "1.0", "NaN", "0.5", "+Inf", "a b", "c,d", "}", "é", r"\\", r"\"", r"\n", r"\t"]
-)
-LABELS = st.builds(
-    lambda name, equals, value: f'{name}{equals}"{value}"',
-    st.sampled_from(["le", "quantile", "b", "c", "d", "__name__", '"e"']),
-    st.sampled_from(["=", "=", "=", " = ", ""]),
-    LABEL_VALUES,
-)
-LABEL_SETS = st.one_of(
-    st.just(""),
-    st.builds(
-        lambda labels, comma, end: "{" + comma.join(labels) + end + "}",
-        st.lists(LABELS, max_size=3),
-        st.sampled_from([",", ",", ", ", " "]),
-        st.sampled_from(["", "", ","]),
-    ),
-)
-BLANKS = st.sampled_from([" ", " ", " ", "  ", "\t", ""])
-SAMPLES = st.builds(
-    "".join,
-    st.tuples(
-        st.sampled_from(["", "", " "]), NAMES, LABEL_SETS, BLANKS, VALUES, st.sampled_from(["", "", "", " ", " 7"])
-    ),
-)
-COMMENTS = st.one_of(
-    st.builds("# TYPE {} {}".format, NAMES, TYPES),
-    st.builds("# HELP {}{}{}".format, NAMES, BLANKS, st.sampled_from(["help", "", r"a\\b", r"a\x", "é  "])),
-    st.sampled_from(["", "#", "# EOF", "#TYPE a gauge", " # HELP"]),
-)
-BODIES = st.builds(
-    lambda lines, end: ("\n".join(lines) + end).encode(),
-    st.lists(st.one_of(SAMPLES, SAMPLES, COMMENTS), max_size=8),
-    st.sampled_from(["\n", "\n", "", "\r\n"]),
-)
 
 
 @given(st.binary())

@@ -1,0 +1,160 @@
+"""Bodies of a form that was seen before: the same is read as without having seen it, only sooner."""
+
+import pytest
+from bodies import BODIES, NUMBERS, ORDINARY_BODIES, OTHER_VALUES, with_values
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pgw.errors import ParseError
+from pgw.formats.forms import FORMS_NOTICED, Filled, picker
+from pgw.formats.recent import LONGEST_REMEMBERED
+from pgw.formats.text_reader import TextReader
+from pgw.model.family import Exposition
+
+SIGHTINGS = 3
+"""The last of them teaches the form."""
+
+HISTOGRAM = '# TYPE h histogram\nh_bucket{le="1"} 1\nh_bucket{le="+Inf"} 2\nh_sum 3.5\nh_count 2\n'
+SUMMARY = '# TYPE s summary\ns{quantile="0.5"} 0.25\ns_sum 10\ns_count 4\n'
+
+
+def read_or_refuse(reader: TextReader, body: bytes) -> Exposition | str:
+    try:
+        return reader.read(body)
+    except ParseError as refused:
+        return str(refused)
+
+
+def taught(body: bytes, *, utf8_names: bool = False) -> TextReader:
+    reader = TextReader(utf8_names=utf8_names)
+    for _ in range(SIGHTINGS):
+        read_or_refuse(reader, body)
+    return reader
+
+
+@given(BODIES | ORDINARY_BODIES, st.lists(OTHER_VALUES, min_size=1, max_size=3))
+def test_other_values_in_a_known_body_are_read_or_refused_as_by_a_new_reader(
+    body: bytes, variants: list[list[str]]
+) -> None:
+    reader = taught(body)
+    for values in variants:
+        variant = with_values(body, values)
+        assert read_or_refuse(reader, variant) == read_or_refuse(TextReader(), variant)
+
+
+@pytest.mark.parametrize(
+    ("body", "variant"),
+    [
+        ("a 1\n", "a 2.5\n"),
+        ("a 1\n", "a 1.50\n"),
+        ("a 1\n", "a NaN\n"),
+        ('a{b="x y"} 1\nb 2', 'a{b="x y"} -3\nb 1e99'),
+        ("# HELP a one 2\n# TYPE a counter\na 1\n\n  \n# a comment 7\nb 1\n", None),
+        ("a 1\r\nb 2\r\n", "a 3\r\nb 4\r\n"),
+        ('a{x="1"} 1\nb 1\na{x="2"} 2\n', 'a{x="1"} 3\nb 4\na{x="2"} 5\n'),
+        ("a 1\na 1\n", "a 1\na 2\n"),
+        (HISTOGRAM, HISTOGRAM.replace(" 2\n", " 2000000\n")),
+        (SUMMARY, SUMMARY.replace(" 4\n", " 5\n")),
+        ("# TYPE h histogram\nh_count 2\n" + HISTOGRAM.partition("\n")[2].replace("h_count 2\n", ""), None),
+        ('# TYPE h histogram\nh_bucket{le="+Inf"} 2\n', '# TYPE h histogram\nh_bucket{le="+Inf"} 3\n'),
+        ("\t a 1\n", "\t a 2\n"),
+        ("a \t1\n", "a \t2\n"),
+    ],
+)
+def test_a_body_is_recognized_whatever_its_values_are(body: str, variant: str | None) -> None:
+    reader = taught(body.encode())
+    for text in (body, body if variant is None else variant):
+        found = reader.recognize(text.encode())
+        new = TextReader().recognize(text.encode())
+        if "\t1" in body:  # the tab belongs to the value, which is looked at to the letter
+            assert found == new
+        else:
+            assert isinstance(found, Filled)
+            assert found.exposition() == new
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        ("a 1 7\n", "a timestamp"),
+        ("a 1\nb 1 7\n", "a timestamp in another line"),
+        ("a{}1\nb 2\n", "a value right behind its labels"),
+        ("a 1 \nb 2\n", "a blank behind a value"),
+        ("a\t1\nb 2\n", "a tab before a value"),
+        (HISTOGRAM.replace('h_bucket{le="+Inf"} 2\n', ""), "a histogram without its last bucket"),
+        (HISTOGRAM + 'h_bucket{le="NaN"} 2\n', "a bucket that is not kept"),
+        (HISTOGRAM + "h_count 3\n", "a second count, of which one is not kept"),
+        ("# TYPE a counter\n", "nothing but comments"),
+        ("", "nothing at all"),
+        (f'a{{b="{"x" * LONGEST_REMEMBERED}"}} 1\n', "a very long line"),
+    ],
+)
+def test_what_is_not_plain_is_read_to_the_letter_each_time(body: str, why: str) -> None:
+    reader = taught(body.encode())
+    assert reader._forms.filled(body) is None, why
+    assert read_or_refuse(reader, body.encode()) == read_or_refuse(TextReader(), body.encode())
+
+
+@pytest.mark.parametrize(
+    ("body", "variant"),
+    [
+        ("a 1\n", "a -0\n"),
+        ("a 1\n", "a x\n"),
+        ("a 1\n", "a 1_0\n"),
+        (HISTOGRAM, HISTOGRAM.replace("_count 2", "_count -2")),
+        (HISTOGRAM, HISTOGRAM.replace('le="1"} 1', 'le="1"} -1')),
+        (SUMMARY, SUMMARY.replace(" 4\n", " 4.5\n")),
+        (SUMMARY, SUMMARY.replace(" 4\n", " -4\n")),
+    ],
+)
+def test_a_value_that_says_more_than_a_number_is_left_to_the_letter(body: str, variant: str) -> None:
+    reader = taught(body.encode())
+    assert isinstance(reader.recognize(body.encode()), Filled)
+    assert read_or_refuse(reader, variant.encode()) == read_or_refuse(TextReader(), variant.encode())
+
+
+def test_a_form_is_learnt_when_it_comes_for_the_third_time() -> None:
+    reader = TextReader()
+    found = [isinstance(reader.recognize(f"a {number}\n".encode()), Filled) for number in range(5)]
+    assert found == [False, False, True, True, True]
+
+
+def test_what_a_comment_says_is_a_part_of_the_form() -> None:
+    reader = taught(b"# HELP a one\n# TYPE a counter\na 1\n")
+    [family] = reader.read(b"# HELP a two\n# TYPE a gauge\na 1\n").families
+    assert (family.help, family.type.word) == ("two", "gauge")
+
+
+def test_a_name_that_needs_quotes_is_known_where_it_may_stand() -> None:
+    body = b'{"a b",c="1"} 1\n'
+    assert isinstance(taught(body, utf8_names=True).recognize(body), Filled)
+    assert "invalid metric name" in str(read_or_refuse(taught(body), body))
+
+
+def test_the_memory_of_forms_is_bounded() -> None:
+    reader = TextReader(series_limit=40)
+    for number in range(100):
+        for _ in range(SIGHTINGS):
+            reader.read(f"a {number}\nb_{number} 1\nc 1\n".encode())
+    forms = reader._forms
+    assert sum(form.size for form in (*forms._known.young.values(), *forms._known._old.values())) <= 40
+    assert forms._known
+
+
+def test_what_is_noticed_is_bounded() -> None:
+    reader = TextReader()
+    for number in range(2 * FORMS_NOTICED):
+        reader._forms.filled(f"a_{number} 1\n")
+    assert 0 < len(reader._forms._openings) <= FORMS_NOTICED
+
+
+def test_a_body_that_is_larger_than_the_memory_is_not_learnt() -> None:
+    body = "".join(f"a_{number} 1\n" for number in range(30)).encode()
+    reader = TextReader(series_limit=40)
+    for _ in range(SIGHTINGS + 1):
+        assert not isinstance(reader.recognize(body), Filled)
+
+
+@given(st.lists(st.integers(0, 20), max_size=6), st.lists(NUMBERS, min_size=21, max_size=21))
+def test_a_picker_picks_what_its_numbers_say(positions: list[int], values: list[str]) -> None:
+    assert list(picker(map(str, positions))(values)) == [values[position] for position in positions]
