@@ -21,7 +21,7 @@ METRIC_NAME_LABEL = "__name__"
 
 _NAME = "[a-zA-Z_:][a-zA-Z0-9_:]*+"
 _SKELETON = re.compile(
-    rf'(?P<name>{_NAME})(?:\{{(?P<labels>(?:[a-zA-Z_][a-zA-Z0-9_]*+=""(?:, ?|(?=\}})))*+)\}})?'
+    rf'(?P<name>{_NAME})(?:\{{(?P<labels>(?:[a-zA-Z_][a-zA-Z0-9_]*+=""(?:, ?|(?=\}})))*)\}})?'
 ).fullmatch
 _LABEL_NAMES = re.compile(r'([a-zA-Z_][a-zA-Z0-9_]*+)=""').findall
 _COMMENT = re.compile(rf"# (?P<keyword>HELP|TYPE) (?P<name>{_NAME}) (?P<text>[^ \t\\].*)").fullmatch

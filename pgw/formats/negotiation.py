@@ -60,7 +60,7 @@ _TEXT_VERSIONS = ("", "0.0.4")
 
 _TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"  # noqa: S105  a token of HTTP is no secret
 _MEDIA_TYPE = re.compile(rf"\s*({_TOKEN}/{_TOKEN})\s*").match
-_PARAMETER = re.compile(rf'\s*;\s*({_TOKEN})\s*=\s*(?:({_TOKEN})|"((?:[^"\\]|\\.)*+)")')
+_PARAMETER = re.compile(rf'\s*;\s*({_TOKEN})\s*=\s*(?:({_TOKEN})|"([^"\\]*+(?:\\.[^"\\]*+)*)")')
 _NO_MORE = re.compile(r"\s*;?\s*").fullmatch
 _QUALITY = re.compile(r"q=([01](?:\.\d{0,3})?)")
 

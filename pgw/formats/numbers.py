@@ -23,8 +23,8 @@ Two decimals of at most 15 digits are never the same double, so one without a su
 value, and need not become a float to know that.
 """
 
-_ALL_SHORT = re.compile(rf"{_SHORT_TEXT}(?: {_SHORT_TEXT})*+").fullmatch
-"""The same of many, with blanks between them."""
+_ALL_SHORT = re.compile(rf"{_SHORT_TEXT}(?: {_SHORT_TEXT})*").fullmatch
+"""The same of many, with blanks between them. No group of it is possessive, see escaping.py."""
 
 _FLOAT = re.compile(r"[+-]?(?:[0-9]++(?:\.[0-9]*+)?|\.[0-9]++)(?:[eE][+-]?[0-9]++)?").fullmatch
 
