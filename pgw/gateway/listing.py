@@ -16,7 +16,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from pgw.gateway.catalogue import LOOK, Entry, Pace
 from pgw.model.group import MICROSECONDS
@@ -27,7 +27,14 @@ PAGE_GROUPS = 50
 RUN = 1_000
 """Entries sorted at once, below a millisecond; the runs are merged as far as the page needs them."""
 
+REMEMBERED = 1_000
+"""Values of a label about which a search remembers whether they will do: such labels as `job` have no more."""
+
 _SELECTOR = re.compile(r"\s*(?:[a-zA-Z_:][a-zA-Z0-9_:]*\s*)?\{")
+_BETWEEN_PARTS = re.compile(r'[="/]')
+"""What stands between label names and values in the text of a group or in its name; none of it is a blank."""
+_CHARACTERS = {f"{code:02X}": chr(code) for code in range(128)}
+"""What percent-encoding stands for, as far as that is one byte."""
 _SUFFIXES = ("", "_bucket", "_sum", "_count")
 
 
@@ -152,7 +159,8 @@ def _wanted(query: Query, now: float) -> _Wants:
         tests.append(lambda entry: entry.pushed_at < oldest)
     if query.only is Only.EXPIRING:
         tests.append(lambda entry: entry.expires_at > 0)
-    tests += map(_has_word, query.words)
+    if query.words:
+        tests.append(_has_words(query.words))
     if query.selector is not None:
         tests.append(_is_selected(query.selector))
     match tests:
@@ -164,21 +172,37 @@ def _wanted(query: Query, now: float) -> _Wants:
             return lambda entry: all(test(entry) for test in tests)
 
 
-def _has_word(word: str) -> _Wants:
-    known: dict[tuple[str, ...], bool] = {}
+def _has_words(words: Iterable[str]) -> _Wants:
+    known: dict[tuple[str, ...], tuple[list[str], list[str]]] = {}
 
-    def has_family(families: tuple[str, ...]) -> bool:
-        found = known.get(families)
+    def outside(families: tuple[str, ...]) -> tuple[list[str], list[str]]:
+        """What the labels have to hold, because no family does: pieces of values, and words across several."""
+        text = "\n".join(families).lower()
+        missing = [word for word in words if word not in text]
+        pieces = [piece for word in missing for piece in _BETWEEN_PARTS.split(word) if piece]
+        return pieces, [word for word in missing if _BETWEEN_PARTS.search(word)]
+
+    def has_words(entry: Entry) -> bool:
+        found = known.get(entry.families)
         if found is None:
-            found = known[families] = any(word in family.lower() for family in families)
-        return found
+            found = known[entry.families] = outside(entry.families)
+        pieces, across = found
+        plain = _unescaped(entry.name).lower()
+        for piece in pieces:  # twice as fast as a generator in all(), and there are many
+            if piece not in plain:
+                return False
+        return not across or all(map(_text_of(entry.name).__contains__, across))
 
-    return lambda entry: word in entry.text or has_family(entry.families)
+    return has_words
 
 
 def _is_selected(selector: Selector) -> _Wants:
     names = Selector(tuple(each for each in selector.matchers if each.name == NAME_LABEL))
-    labels = [(each.name, each.accepts) for each in _quick_first(selector.matchers) if each.name != NAME_LABEL]
+    labels = [
+        (quote(each.name, safe="", errors="surrogateescape"), _remembered(each.accepts))
+        for each in _quick_first(selector.matchers)
+        if each.name != NAME_LABEL
+    ]
     known: dict[tuple[str, ...], bool] = {}
 
     def has_family(families: tuple[str, ...]) -> bool:
@@ -190,15 +214,31 @@ def _is_selected(selector: Selector) -> _Wants:
         return found
 
     def has_labels(entry: Entry) -> bool:
-        found = labels_of(entry.name)
-        for name, accepts in labels:  # noqa: SIM110  twice as fast as a generator in all(), and there are many
-            if not accepts(found.get(name, "")):
+        parts = entry.name.split("/")
+        held = parts[::2]
+        for label, accepts in labels:  # noqa: SIM110  as above
+            if not accepts(parts[2 * held.index(label) + 1] if label in held else ""):
                 return False
         return True
 
     if not names.matchers:
         return has_labels
     return lambda entry: has_family(entry.families) and has_labels(entry)
+
+
+def _remembered(accepts: Callable[[str], bool]) -> Callable[[str], bool]:
+    """Tell of a value as it stands in a name whether it will do; most labels have few values."""
+    known: dict[str, bool] = {}
+
+    def accepts_part(part: str) -> bool:
+        found = known.get(part)
+        if found is None:
+            found = accepts(_unescaped(part))
+            if len(known) < REMEMBERED:
+                known[part] = found
+        return found
+
+    return accepts_part
 
 
 def _quick_first(matchers: Iterable[Matcher]) -> list[Matcher]:
@@ -208,7 +248,21 @@ def _quick_first(matchers: Iterable[Matcher]) -> list[Matcher]:
 
 def labels_of(name: str) -> dict[str, str]:
     """The labels that the name of a group is made of, job first."""
-    parts = name.split("/")
-    if "%" in name:
-        parts = [unquote(part, errors="surrogateescape") for part in parts]
+    parts = [_unescaped(part) for part in name.split("/")]
     return dict(zip(parts[::2], parts[1::2], strict=True))
+
+
+def _text_of(name: str) -> str:
+    """The labels in the name of a group as `name="value"`, one a line, in lower case: what words are looked for in."""
+    return "\n".join(f'{label}="{value}"' for label, value in labels_of(name).items()).lower()
+
+
+def _unescaped(text: str) -> str:
+    """Undo the percent-encoding of a name, or of a part of one; of ASCII five times as quick as `unquote`."""
+    if "%" not in text:
+        return text
+    first, *others = text.split("%")
+    try:
+        return first + "".join([_CHARACTERS[other[:2]] + other[2:] for other in others])
+    except KeyError:
+        return unquote(text, errors="surrogateescape")

@@ -267,7 +267,7 @@ async def test_lists_of_the_web_page_tell_when_groups_expire(redis_server: Redis
         await early.push(JOB, "a 1\n", asked=600)
         await early.push(OTHER, "a 2\n")
         moment = await deadline(early, JOB)
-        for one in (early, late):  # the list of the first is kept, that of the second is made now
+        for one in (early, late):  # the first has seen both pushes, the second reads both at once
             found = {each.name: each for each in (await one.mirror.catalogue())[0].entries()}
             assert [found[key.name].expires_at for key in (JOB, OTHER)] == [moment, 0]
             assert (await one.mirror.catalogue())[0].sums().expiring == 1
