@@ -12,8 +12,8 @@ import asyncio
 import sys
 import time
 from collections.abc import ValuesView
-from operator import attrgetter
-from typing import NamedTuple
+from operator import itemgetter
+from typing import Final, NamedTuple
 
 from pgw.gateway.push_times import NAMES as PUSH_TIMES
 from pgw.model.group import Group
@@ -47,6 +47,19 @@ class Entry(NamedTuple):
         return self.failed_at > self.pushed_at
 
 
+Row = tuple[str, int, int, tuple[str, ...], int, int, int]
+"""An entry as it is kept: a plain tuple, because those that hold no other containers are left alone by the garbage
+collector from its first look at them on. Of a named tuple it would walk through all, again and again; `gc.freeze`
+spares it only those that were never replaced since."""
+NAME: Final = 0
+PUSHED_AT: Final = 1
+FAILED_AT: Final = 2
+FAMILIES: Final = 3
+SERIES: Final = 4
+SIZE: Final = 5
+EXPIRES_AT: Final = 6
+
+
 class Sums(NamedTuple):
     """What all groups come to."""
 
@@ -77,30 +90,31 @@ class Catalogue:
     """The entries of all groups."""
 
     def __init__(self) -> None:
-        self._entries: dict[str, Entry] = {}
-        self._failures: dict[str, Entry] = {}
+        self._rows: dict[str, Row] = {}
+        self._failures: dict[str, Row] = {}
         """Those to which a push ever failed."""
         self._families: dict[tuple[str, ...], tuple[str, ...]] = {}
         self._series = self._size = self._failed = self._expiring = 0
 
-    def entries(self) -> ValuesView[Entry]:
+    def rows(self) -> ValuesView[Row]:
         """All entries, in no order."""
-        return self._entries.values()
+        return self._rows.values()
 
     def holds(self, name: str) -> bool:
         """Whether there is such a group."""
-        return name in self._entries
+        return name in self._rows
 
     def sums(self) -> Sums:
         """What they come to."""
-        last = max(self._failures.values(), key=attrgetter("failed_at"), default=None)
-        return Sums(len(self._entries), self._series, self._size, self._failed, self._expiring, last)
+        last = max(self._failures.values(), key=itemgetter(FAILED_AT), default=None)
+        counts = (len(self._rows), self._series, self._size, self._failed, self._expiring)
+        return Sums(*counts, last and Entry._make(last))
 
     def put(self, name: str, group: Group, expires_at: int = 0) -> None:
         """Note a group as it is now, and when the next of it expires."""
-        before = self._entries.get(name)
+        before = self._rows.get(name)
         if before is not None:
-            name = before.name  # one string for all that is held of a group, not one for each change
+            name = before[NAME]  # one string for all that is held of a group, not one for each change
             self._count(before, -1)
         families, series, size = [], 0, 0
         for fragment in group.fragments:
@@ -108,33 +122,34 @@ class Catalogue:
                 families.append(fragment.name)
                 series += fragment.text.count(b"\n")
                 size += len(fragment.text)
-        entry = Entry(name, group.pushed_at, group.failed_at, self._shared(tuple(families)), series, size, expires_at)
-        self._entries[name] = entry
-        self._count(entry, 1)
+        row = (name, group.pushed_at, group.failed_at, self._shared(tuple(families)), series, size, expires_at)
+        self._rows[name] = row
+        self._count(row, 1)
 
     def drop(self, name: str) -> None:
         """Forget a group."""
-        entry = self._entries.pop(name, None)
-        if entry is not None:
-            self._count(entry, -1)
+        row = self._rows.pop(name, None)
+        if row is not None:
+            self._count(row, -1)
 
-    def _count(self, entry: Entry, sign: int) -> None:
-        self._series += sign * entry.series
-        self._size += sign * entry.size
-        if entry.expires_at:
+    def _count(self, row: Row, sign: int) -> None:
+        name, pushed_at, failed_at, _, series, size, expires_at = row
+        self._series += sign * series
+        self._size += sign * size
+        if expires_at:
             self._expiring += sign
-        if entry.failed_at:
-            self._failed += sign * entry.failed
+        if failed_at:
+            self._failed += sign * (failed_at > pushed_at)
             if sign > 0:
-                self._failures[entry.name] = entry
+                self._failures[name] = row
             else:
-                del self._failures[entry.name]
+                del self._failures[name]
 
     def _shared(self, names: tuple[str, ...]) -> tuple[str, ...]:
         """The families of a group, sorted: one tuple for all groups that hold the same."""
         found = self._families.get(names)
         if found is None:
-            if len(self._families) > len(self._entries) + LOOK:  # more than there can be in use
+            if len(self._families) > len(self._rows) + LOOK:  # more than there can be in use
                 self._families.clear()
             found = tuple(map(sys.intern, sorted(names)))
             found = self._families.setdefault(found, found)

@@ -2,7 +2,7 @@
 
 In: queries and grouping keys.
 Out: a page of the list, a group, an overview.
-Never: changes anything, or costs anything while nobody asks.
+Never: changes anything.
 """
 
 import asyncio
@@ -73,7 +73,7 @@ class Desk:
         """
         catalogue, trouble = await self._mirror.catalogue()
         now = self._mirror.clock()
-        listing = await listed(catalogue.entries(), query, now)
+        listing = await listed(catalogue.rows(), query, now)
         seconds, signs, away = await self._signs()
         pushed = self._mirror.view.families()
         families = len(pushed) - sum(name in pushed for name in NOT_PUSHED)  # no set of them: they may be very many

@@ -15,10 +15,23 @@ import heapq
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
+from operator import itemgetter
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote
 
-from pgw.gateway.catalogue import LOOK, Entry, Pace
+from pgw.gateway.catalogue import (
+    EXPIRES_AT,
+    FAILED_AT,
+    FAMILIES,
+    LOOK,
+    NAME,
+    PUSHED_AT,
+    SERIES,
+    SIZE,
+    Entry,
+    Pace,
+    Row,
+)
 from pgw.model.group import MICROSECONDS
 from pgw.model.selector import NAME_LABEL, Matcher, Operator, Selector
 
@@ -92,26 +105,26 @@ class Listing(NamedTuple):
     pages: int
 
 
-_Wants = Callable[[Entry], bool]
-_ORDERS: dict[Order, Callable[[Entry], Any]] = {
-    Order.NAME: lambda entry: entry.name,
-    Order.AGE: lambda entry: (-entry.pushed_at, entry.name),
-    Order.EXPIRY: lambda entry: (not entry.expires_at, entry.expires_at, entry.name),
-    Order.SERIES: lambda entry: (-entry.series, entry.name),
-    Order.SIZE: lambda entry: (-entry.size, entry.name),
+_Wants = Callable[[Row], bool]
+_ORDERS: dict[Order, Callable[[Row], Any]] = {
+    Order.NAME: itemgetter(NAME),
+    Order.AGE: lambda row: (-row[PUSHED_AT], row[NAME]),
+    Order.EXPIRY: lambda row: (not row[EXPIRES_AT], row[EXPIRES_AT], row[NAME]),
+    Order.SERIES: lambda row: (-row[SERIES], row[NAME]),
+    Order.SIZE: lambda row: (-row[SIZE], row[NAME]),
 }
 
 
-async def listed(entries: Iterable[Entry], query: Query, now: float) -> Listing:
+async def listed(rows: Iterable[Row], query: Query, now: float) -> Listing:
     """Find the page of a query.
 
     Args:
-        entries: all there are.
+        rows: all entries there are.
         query: what is asked for; a page beyond the last one means that.
         now: unix time in seconds.
     """
     key, pace = _ORDERS[query.order], Pace()
-    runs, found = await _sorted_runs(list(entries), _wanted(query, now), key, pace, reverse=query.reverse)
+    runs, found = await _sorted_runs(list(rows), _wanted(query, now), key, pace, reverse=query.reverse)
     pages = max(1, -(-found // PAGE_GROUPS))
     page = min(max(query.page, 1), pages)
     before = (page - 1) * PAGE_GROUPS
@@ -122,10 +135,10 @@ async def listed(entries: Iterable[Entry], query: Query, now: float) -> Listing:
     else:  # from the other end, which is nearer
         merged = heapq.merge(*(run[::-1] for run in runs), key=key, reverse=not query.reverse)
         shown = (await _cut(merged, behind, size, pace))[::-1]
-    return Listing(shown, found, page, pages)
+    return Listing(list(map(Entry._make, shown)), found, page, pages)
 
 
-async def _cut(merged: Iterator[Entry], skipped: int, size: int, pace: Pace) -> list[Entry]:
+async def _cut(merged: Iterator[Row], skipped: int, size: int, pace: Pace) -> list[Row]:
     """Take so many entries behind those that are skipped."""
     while skipped:
         some = min(skipped, LOOK)
@@ -135,12 +148,12 @@ async def _cut(merged: Iterator[Entry], skipped: int, size: int, pace: Pace) -> 
 
 
 async def _sorted_runs(
-    entries: Sequence[Entry], wanted: _Wants, key: Callable[[Entry], Any], pace: Pace, *, reverse: bool
-) -> tuple[list[list[Entry]], int]:
-    runs: list[list[Entry]] = []
-    run: list[Entry] = []
-    for start in range(0, len(entries), LOOK):
-        run += filter(wanted, entries[start : start + LOOK])
+    rows: Sequence[Row], wanted: _Wants, key: Callable[[Row], Any], pace: Pace, *, reverse: bool
+) -> tuple[list[list[Row]], int]:
+    runs: list[list[Row]] = []
+    run: list[Row] = []
+    for start in range(0, len(rows), LOOK):
+        run += filter(wanted, rows[start : start + LOOK])
         if len(run) >= RUN:
             runs.append(sorted(run, key=key, reverse=reverse))
             run = []
@@ -153,23 +166,23 @@ async def _sorted_runs(
 def _wanted(query: Query, now: float) -> _Wants:
     tests: list[_Wants] = []
     if query.only is Only.FAILED:
-        tests.append(lambda entry: entry.failed_at > entry.pushed_at)
+        tests.append(lambda row: row[FAILED_AT] > row[PUSHED_AT])
     if query.only is Only.STALE:
         oldest = int((now - query.stale_after) * MICROSECONDS)
-        tests.append(lambda entry: entry.pushed_at < oldest)
+        tests.append(lambda row: row[PUSHED_AT] < oldest)
     if query.only is Only.EXPIRING:
-        tests.append(lambda entry: entry.expires_at > 0)
+        tests.append(lambda row: row[EXPIRES_AT] > 0)
     if query.words:
         tests.append(_has_words(query.words))
     if query.selector is not None:
         tests.append(_is_selected(query.selector))
     match tests:
         case []:
-            return lambda _entry: True
+            return lambda _row: True
         case [test]:
             return test
         case _:
-            return lambda entry: all(test(entry) for test in tests)
+            return lambda row: all(test(row) for test in tests)
 
 
 def _has_words(words: Iterable[str]) -> _Wants:
@@ -182,16 +195,16 @@ def _has_words(words: Iterable[str]) -> _Wants:
         pieces = [piece for word in missing for piece in _BETWEEN_PARTS.split(word) if piece]
         return pieces, [word for word in missing if _BETWEEN_PARTS.search(word)]
 
-    def has_words(entry: Entry) -> bool:
-        found = known.get(entry.families)
+    def has_words(row: Row) -> bool:
+        found = known.get(row[FAMILIES])
         if found is None:
-            found = known[entry.families] = outside(entry.families)
+            found = known[row[FAMILIES]] = outside(row[FAMILIES])
         pieces, across = found
-        plain = _unescaped(entry.name).lower()
+        plain = _unescaped(row[NAME]).lower()
         for piece in pieces:  # twice as fast as a generator in all(), and there are many
             if piece not in plain:
                 return False
-        return not across or all(map(_text_of(entry.name).__contains__, across))
+        return not across or all(map(_text_of(row[NAME]).__contains__, across))
 
     return has_words
 
@@ -213,8 +226,8 @@ def _is_selected(selector: Selector) -> _Wants:
             )
         return found
 
-    def has_labels(entry: Entry) -> bool:
-        parts = entry.name.split("/")
+    def has_labels(row: Row) -> bool:
+        parts = row[NAME].split("/")
         held = parts[::2]
         for label, accepts in labels:  # noqa: SIM110  as above
             if not accepts(parts[2 * held.index(label) + 1] if label in held else ""):
@@ -223,7 +236,7 @@ def _is_selected(selector: Selector) -> _Wants:
 
     if not names.matchers:
         return has_labels
-    return lambda entry: has_family(entry.families) and has_labels(entry)
+    return lambda row: has_family(row[FAMILIES]) and has_labels(row)
 
 
 def _remembered(accepts: Callable[[str], bool]) -> Callable[[str], bool]:

@@ -14,7 +14,7 @@ from servers import RedisServer
 
 from pgw.errors import InconsistentPush, StoreUnavailable
 from pgw.gateway import mirror as mirror_module
-from pgw.gateway.catalogue import Catalogue, Entry, Sums
+from pgw.gateway.catalogue import NAME, Catalogue, Entry, Sums
 from pgw.gateway.listing import PAGE_GROUPS, Listing, Only, Order, Query, listed
 from pgw.model.grouping import GroupingKey
 from pgw.model.selector import Matcher, Operator, Selector
@@ -25,7 +25,7 @@ BODY = '# TYPE h histogram\nh_bucket{le="1"} 1\nh_sum 1\nh_count 2\n# TYPE g gau
 async def noted(one: Replica) -> dict[str, Entry]:
     catalogue, trouble = await one.mirror.catalogue()
     assert trouble == ""
-    return {entry.name: entry for entry in catalogue.entries()}
+    return {row[NAME]: Entry._make(row) for row in catalogue.rows()}
 
 
 async def push_some(one: Replica) -> None:
@@ -128,7 +128,7 @@ async def test_a_list_does_not_wait_for_ever(redis_server: RedisServer, monkeypa
         await one.push(OTHER, BODY)
         catalogue, trouble = await one.mirror.catalogue()
         assert "seconds old" in trouble
-        assert [entry.name for entry in catalogue.entries()] == [JOB.name]
+        assert [row[NAME] for row in catalogue.rows()] == [JOB.name]
         may_answer.set()
         monkeypatch.undo()
         assert len(await noted(one)) == 2
@@ -140,7 +140,7 @@ async def test_a_list_that_was_read_before_is_shown_while_redis_is_away(own_redi
         await one.page()  # nobody has asked for a list so far
         own_redis.program.end()
         catalogue, trouble = await one.mirror.catalogue()
-        assert (len(catalogue.entries()), trouble != "") == (1, True)
+        assert (len(catalogue.rows()), trouble != "") == (1, True)
         with pytest.raises(StoreUnavailable):
             await other.mirror.catalogue()
         own_redis.start()
