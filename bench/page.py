@@ -1,7 +1,7 @@
 """What does the web page cost with very many groups, and what do pushes feel of it?
 
 One worker, so that the page and the pushes meet in the same process; pushes go on at a steady rate, each timed, before
-and while pages are asked for. The first page is asked for twice: the first time a worker makes its list of all groups.
+and while pages are asked for. The first page is asked for twice: whatever a worker puts off until then is in the first.
 
     .venv/bin/python bench/page.py [GROUPS [PUSHES_PER_SECOND]]
 """

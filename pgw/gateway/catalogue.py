@@ -1,31 +1,25 @@
-"""What a list of all groups needs of each: its name, its times and its size, kept by a worker whose page was opened.
+"""What a list of all groups needs of each: its name, its times and its size.
 
-In: a view, once; then each group as it changes.
+In: each group as it changes.
 Out: entries, and sums over them.
-Never: holds samples, or the event loop for longer than a slice.
+Never: holds samples, or anything that only a search needs.
 
-It is made from what the view holds already, so that the first page of 100,000 groups does not wait for Redis.
+Every worker keeps one from the start, so that no page has to wait until it is made. So what matters is what an entry
+takes, and what it takes to put one: each change to a group pays for it, also where nobody looks.
 """
 
 import asyncio
 import sys
 import time
-from collections import defaultdict
-from collections.abc import Iterable, ValuesView
-from typing import NamedTuple
-from urllib.parse import unquote
+from collections.abc import ValuesView
+from operator import itemgetter
+from typing import Final, NamedTuple
 
-from pgw.gateway.deadlines import Deadlines
-from pgw.gateway.push_times import FAILURE_TIME, PUSH_TIME
 from pgw.gateway.push_times import NAMES as PUSH_TIMES
-from pgw.model.group import MICROSECONDS, Fragment, Group
-from pgw.view.pieces import Piece
-from pgw.view.view import View
+from pgw.model.group import Group
 
-SLICE_SECONDS = 0.002
-"""How long the event loop is held at once. A push takes a handful of turns of the loop, so some 10 ms more at worst."""
-_LINE = 1 << 48
-"""What a line counts beside a byte, where both are added up in one number: no group holds so many bytes."""
+SLICE_SECONDS = 0.001
+"""How long the event loop is held at once. A push takes a handful of turns of the loop, so some 5 ms more at worst."""
 LOOK = 64
 """Entries between two looks at the clock: some 50 µs."""
 
@@ -44,8 +38,6 @@ class Entry(NamedTuple):
     """Sample lines of these families."""
     size: int
     """Bytes of these lines."""
-    text: str
-    """The labels as `name="value"`, one a line, in lower case: what words are looked for in."""
     expires_at: int = 0
     """When its families expire or, where they have, the rest of it, likewise; 0: never."""
 
@@ -53,6 +45,19 @@ class Entry(NamedTuple):
     def failed(self) -> bool:
         """Whether the last push failed."""
         return self.failed_at > self.pushed_at
+
+
+Row = tuple[str, int, int, tuple[str, ...], int, int, int]
+"""An entry as it is kept: a plain tuple, because those that hold no other containers are left alone by the garbage
+collector from its first look at them on. Of a named tuple it would walk through all, again and again; `gc.freeze`
+spares it only those that were never replaced since."""
+NAME: Final = 0
+PUSHED_AT: Final = 1
+FAILED_AT: Final = 2
+FAMILIES: Final = 3
+SERIES: Final = 4
+SIZE: Final = 5
+EXPIRES_AT: Final = 6
 
 
 class Sums(NamedTuple):
@@ -85,109 +90,68 @@ class Catalogue:
     """The entries of all groups."""
 
     def __init__(self) -> None:
-        self._entries: dict[str, Entry] = {}
+        self._rows: dict[str, Row] = {}
+        self._failures: dict[str, Row] = {}
+        """Those to which a push ever failed."""
         self._families: dict[tuple[str, ...], tuple[str, ...]] = {}
-        self._series = self._size = self._failed = self._ever_failed = self._expiring = 0
-        self._last_failed: Entry | None = None
+        self._series = self._size = self._failed = self._expiring = 0
 
-    def entries(self) -> ValuesView[Entry]:
+    def rows(self) -> ValuesView[Row]:
         """All entries, in no order."""
-        return self._entries.values()
+        return self._rows.values()
 
     def holds(self, name: str) -> bool:
         """Whether there is such a group."""
-        return name in self._entries
+        return name in self._rows
 
     def sums(self) -> Sums:
         """What they come to."""
-        if self._last_failed is None and self._ever_failed:
-            self._last_failed = max(self._entries.values(), key=lambda entry: entry.failed_at)
-        counts = (len(self._entries), self._series, self._size, self._failed, self._expiring)
-        return Sums(*counts, self._last_failed)
+        last = max(self._failures.values(), key=itemgetter(FAILED_AT), default=None)
+        counts = (len(self._rows), self._series, self._size, self._failed, self._expiring)
+        return Sums(*counts, last and Entry._make(last))
 
     def put(self, name: str, group: Group, expires_at: int = 0) -> None:
         """Note a group as it is now, and when the next of it expires."""
-        families = self._shared(tuple(fragment.name for fragment in group.fragments))
-        series, size = _lines(group.fragments)
-        self._put(Entry(name, group.pushed_at, group.failed_at, families, series, size, _text(name), expires_at))
+        before = self._rows.get(name)
+        if before is not None:
+            name = before[NAME]  # one string for all that is held of a group, not one for each change
+            self._count(before, -1)
+        families, series, size = [], 0, 0
+        for fragment in group.fragments:
+            if fragment.name not in PUSH_TIMES:
+                families.append(fragment.name)
+                series += fragment.text.count(b"\n")
+                size += len(fragment.text)
+        row = (name, group.pushed_at, group.failed_at, self._shared(tuple(families)), series, size, expires_at)
+        self._rows[name] = row
+        self._count(row, 1)
 
     def drop(self, name: str) -> None:
         """Forget a group."""
-        entry = self._entries.pop(name, None)
-        if entry is not None:
-            self._count(entry, -1)
+        row = self._rows.pop(name, None)
+        if row is not None:
+            self._count(row, -1)
 
-    async def read(self, view: View, deadlines: Deadlines) -> None:
-        """Note all groups of a view, which must not change meanwhile, and when they expire."""
-        pace = Pace()
-        held, failures = await _read_pieces(view.pieces, pace)
-        for number, (name, pushed_at, families) in enumerate(view.groups()):
-            series, size = divmod(held.get(name, 0), _LINE)
-            shared = self._shared(tuple(families))
-            failed_at, expires_at = failures.get(name, 0), deadlines.of(name)
-            self._put(Entry(name, pushed_at, failed_at, shared, series, size, _text(name), expires_at))
-            if number % LOOK == 0:
-                await pace.breathe()
-
-    def _put(self, entry: Entry) -> None:
-        before = self._entries.get(entry.name)
-        if before is not None:
-            self._count(before, -1)
-        self._entries[entry.name] = entry
-        self._count(entry, 1)
-
-    def _count(self, entry: Entry, sign: int) -> None:
-        self._series += sign * entry.series
-        self._size += sign * entry.size
-        self._failed += sign * entry.failed
-        self._ever_failed += sign * (entry.failed_at > 0)
-        self._expiring += sign * (entry.expires_at > 0)
-        last = self._last_failed
-        if sign < 0 and last is not None and last.name == entry.name:
-            self._last_failed = None
-        elif sign > 0 and entry.failed_at and last is not None and entry.failed_at >= last.failed_at:
-            self._last_failed = entry
+    def _count(self, row: Row, sign: int) -> None:
+        name, pushed_at, failed_at, _, series, size, expires_at = row
+        self._series += sign * series
+        self._size += sign * size
+        if expires_at:
+            self._expiring += sign
+        if failed_at:
+            self._failed += sign * (failed_at > pushed_at)
+            if sign > 0:
+                self._failures[name] = row
+            else:
+                del self._failures[name]
 
     def _shared(self, names: tuple[str, ...]) -> tuple[str, ...]:
-        """The families of a group, sorted and without the push times: one tuple for all groups that hold the same."""
+        """The families of a group, sorted: one tuple for all groups that hold the same."""
         found = self._families.get(names)
         if found is None:
-            if len(self._families) > len(self._entries) + LOOK:  # more than there can be in use
+            if len(self._families) > len(self._rows) + LOOK:  # more than there can be in use
                 self._families.clear()
-            found = tuple(map(sys.intern, sorted(set(names) - PUSH_TIMES)))
+            found = tuple(map(sys.intern, sorted(names)))
             found = self._families.setdefault(found, found)
             self._families[names] = found
         return found
-
-
-async def _read_pieces(pieces: Iterable[Piece], pace: Pace) -> tuple[dict[str, int], dict[str, int]]:
-    """Add up what each group holds, in bytes and, times `_LINE`, in lines; and find when a push to it failed."""
-    held: defaultdict[str, int] = defaultdict(int)
-    failures: dict[str, int] = {}
-    for piece in pieces:
-        if piece.places[0][0] == piece.places[-1][0] == PUSH_TIME:
-            continue  # nothing that the view does not know by itself
-        for (family, name), text in zip(piece.places, piece.texts, strict=True):
-            if family not in PUSH_TIMES:
-                held[name] += len(text) + text.count(b"\n") * _LINE
-            elif family == FAILURE_TIME and name and not text.endswith(b" 0\n"):
-                failures[name] = _moment(text)
-        await pace.breathe()
-    return held, failures
-
-
-def _lines(fragments: Iterable[Fragment]) -> tuple[int, int]:
-    texts = [fragment.text for fragment in fragments if fragment.name not in PUSH_TIMES]
-    return sum(text.count(b"\n") for text in texts), sum(map(len, texts))
-
-
-def _text(name: str) -> str:
-    parts = name.split("/")
-    if "%" in name:
-        parts = [unquote(part) for part in parts]
-    return "\n".join(map('{}="{}"'.format, parts[::2], parts[1::2])).lower()
-
-
-def _moment(text: bytes) -> int:
-    """The time that the line of a push time shows, in microseconds."""
-    return round(float(text[text.rindex(b" ") :]) * MICROSECONDS)

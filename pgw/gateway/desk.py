@@ -2,7 +2,7 @@
 
 In: queries and grouping keys.
 Out: a page of the list, a group, an overview.
-Never: changes anything, or costs anything while nobody asks.
+Never: changes anything.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from pgw.errors import StoreError
-from pgw.gateway.catalogue import Catalogue, Sums
+from pgw.gateway.catalogue import Catalogue, Entry, Sums
 from pgw.gateway.listing import Listing, Query, listed
 from pgw.gateway.mirror import Mirror
 from pgw.gateway.push_times import NAMES as PUSH_TIMES
@@ -73,13 +73,13 @@ class Desk:
         """
         catalogue, trouble = await self._mirror.catalogue()
         now = self._mirror.clock()
-        listing = await listed(catalogue.entries(), query, now)
+        listing = await listed(catalogue.rows(), query, now)
         seconds, signs, away = await self._signs()
-        families = len(self._mirror.view.families() - NOT_PUSHED)
-        failure = _last_failure(catalogue, signs.refusal)
-        overview = Overview(
-            catalogue.sums(), families, self._rate(), failure, signs.replicas, seconds, away or trouble, now
-        )
+        pushed = self._mirror.view.families()
+        families = len(pushed) - sum(name in pushed for name in NOT_PUSHED)  # no set of them: they may be very many
+        sums = catalogue.sums()
+        failure = _last_failure(catalogue, sums.last_failed, signs.refusal)
+        overview = Overview(sums, families, self._rate(), failure, signs.replicas, seconds, away or trouble, now)
         return listing, overview
 
     async def refusal_of(self, key: GroupingKey) -> str:
@@ -113,9 +113,8 @@ class Desk:
         return _difference(self._mirror.sums, sums) / seconds if then and seconds > 0 else None
 
 
-def _last_failure(catalogue: Catalogue, refusal: Refusal | None) -> Failure | None:
+def _last_failure(catalogue: Catalogue, last: Entry | None, refusal: Refusal | None) -> Failure | None:
     """The newest of what groups and replicas know: a body that cannot be read touches no group."""
-    last = catalogue.sums().last_failed
     if refusal and (last is None or refusal.at * MICROSECONDS >= last.failed_at - MICROSECONDS):
         same = last is not None and last.name == refusal.group
         at = last.failed_at if last and same else refusal.at * MICROSECONDS

@@ -22,24 +22,42 @@ HEAD = ""
 """The group under which the head of a family stands."""
 NEWEST = 1 << 62
 """When the gateway's own families were pushed: after every group."""
-_NONE_OLDER: Mapping[str, int] = MappingProxyType({})
 
 
-class _Held(NamedTuple):
-    pushed_at: int
-    votes: dict[str, Vote]
-    """Family -> what the group says of it."""
-    older: Mapping[str, int]
-    """Family -> when it was pushed, where that was not the last push to the group; mostly nothing."""
+_Votes = Mapping[str, Vote]
+"""Family -> what a group says of it."""
+_NO_VOTES: _Votes = MappingProxyType({})
+
+
+class _Moments(NamedTuple):
+    """When what the view shows was pushed, in microseconds since 1970."""
+
+    last: dict[str, int]
+    """Group -> the last push to it."""
+    older: dict[str, Mapping[str, int]]
+    """Group -> family -> its push, where that was not the last one to the group; mostly nothing."""
+
+    def of(self, family: str, name: str) -> int:
+        """When a group pushed a family."""
+        older = self.older.get(name)
+        return self.last[name] if older is None else older.get(family, self.last[name])
 
 
 class View:
-    """What a scrape shows."""
+    """What a scrape shows.
+
+    What is held of a group are texts and numbers, and mappings that groups share: the garbage collector would walk
+    through whatever else there is for each of 100,000 groups.
+    """
 
     def __init__(self, write_head: Callable[[str, Type, str | None], str]) -> None:
         self._write_head = write_head
         self.pieces = Pieces()
-        self._groups: dict[str, _Held] = {}
+        self._votes: dict[str, _Votes] = {}
+        """Group -> what it says of its families. Groups that say the same share one mapping."""
+        self._shared: dict[tuple[str, ...], _Votes] = {}
+        """What a group said last that holds these families."""
+        self._moments = _Moments({}, {})
         self._heads: dict[str, Head] = {}
         self._own: dict[str, Fragment] = {}
         self._types: dict[str, Type] = {}
@@ -52,12 +70,7 @@ class View:
 
     def names(self) -> KeysView[str]:
         """The names of the groups."""
-        return self._groups.keys()
-
-    def groups(self) -> Iterator[tuple[str, int, KeysView[str]]]:
-        """All groups, in no order: name, last push in microseconds, names of the families."""
-        for name, held in self._groups.items():
-            yield name, held.pushed_at, held.votes.keys()
+        return self._votes.keys()
 
     def families(self) -> KeysView[str]:
         """The names of the families, own ones and those without samples included."""
@@ -91,24 +104,29 @@ class View:
             The texts, made one after the other; until then all that is held besides are references.
         """
         pieces = [(tuple(piece.places), tuple(piece.texts)) for piece in self.pieces]
-        return _stamped(pieces, dict(self._groups), timeless)
+        moments = _Moments(dict(self._moments.last), dict(self._moments.older))
+        return _stamped(pieces, moments, timeless)
 
     def put(self, name: str, pushed_at: int, fragments: Sequence[Fragment]) -> None:
         """Show a group as it is now."""
-        before = self._groups.get(name)
-        votes = before.votes if before else {}
+        votes = self._votes.get(name, _NO_VOTES)
         now = {fragment.name: self._put_fragment(name, fragment, votes.get(fragment.name)) for fragment in fragments}
         for family in votes.keys() - now.keys():
             self._drop_fragment(name, family, votes[family])
+        self._votes[name] = votes if votes == now else self._share(now)
+        self._moments.last[name] = pushed_at
         older = {each.name: each.pushed_at for each in fragments if each.pushed_at not in (0, pushed_at)}
-        self._groups[name] = _Held(pushed_at, now, older or _NONE_OLDER)
+        if older:
+            self._moments.older[name] = older
+        else:
+            self._moments.older.pop(name, None)
 
     def drop(self, name: str) -> None:
         """Show a group no longer."""
-        held = self._groups.pop(name, None)
-        if held is not None:
-            for family, vote in held.votes.items():
-                self._drop_fragment(name, family, vote)
+        for family, vote in self._votes.pop(name, _NO_VOTES).items():
+            self._drop_fragment(name, family, vote)
+        self._moments.last.pop(name, None)
+        self._moments.older.pop(name, None)
 
     def show_own(self, fragments: Iterable[Fragment]) -> None:
         """Show the gateway's own families; their samples stand before those of any group."""
@@ -140,9 +158,17 @@ class View:
             # Details go with whole fragments; one of which something is hidden is shown as its lines say.
             details = () if place in hidden else self._details.get(place, ())
             if text:
-                held = self._groups[name]
-                pushed_at = held.older.get(family, held.pushed_at)
+                pushed_at = self._moments.of(family, name)
                 yield Fragment(family, kind, text_help, text, pushed_at=pushed_at, details=details)
+
+    def _share(self, votes: _Votes) -> _Votes:
+        """Take the mapping of another group that says the same, if there is one."""
+        families = tuple(votes)
+        if self._shared.get(families) != votes:
+            if len(self._shared) > len(self._votes):  # more than there can be in use
+                self._shared.clear()
+            self._shared[families] = votes
+        return self._shared[families]
 
     def _head(self, family: str) -> Head:
         head = self._heads.get(family)
@@ -213,9 +239,9 @@ class View:
         for family in families:
             hidden = self._hidden.get(family, {})
             for name, text in self.pieces.texts(family):
-                held = self._groups[name]
                 original = hidden.get((family, name), text)
-                yield Contender(held.pushed_at, (family, name), held.votes[family].type, original)
+                pushed_at, kind = self._moments.last[name], self._votes[name][family].type
+                yield Contender(pushed_at, (family, name), kind, original)
             own = self._own.get(family)
             if own is not None:
                 yield Contender(NEWEST, (family, HEAD), own.type, own.text)
@@ -232,15 +258,13 @@ class View:
 
 
 def _stamped(
-    pieces: Iterable[tuple[Sequence[Place], Sequence[bytes]]], groups: Mapping[str, _Held], timeless: Container[str]
+    pieces: Iterable[tuple[Sequence[Place], Sequence[bytes]]], moments: _Moments, timeless: Container[str]
 ) -> Iterator[bytes]:
     for places, texts in pieces:
         lines = []
         for (family, name), text in zip(places, texts, strict=True):
             if text and name != HEAD and family not in timeless:
-                held = groups[name]
-                moment = held.older.get(family, held.pushed_at) // MILLISECOND
-                lines.append(text.replace(b"\n", b" %d\n" % moment))
+                lines.append(text.replace(b"\n", b" %d\n" % (moments.of(family, name) // MILLISECOND)))
             else:
                 lines.append(text)
         yield b"".join(lines)

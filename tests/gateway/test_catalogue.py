@@ -1,4 +1,4 @@
-"""The list of all groups: made of the view when it is first asked for, then kept like the store; and searched."""
+"""The list of all groups: kept like the store, from the start; and searched."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from servers import RedisServer
 
 from pgw.errors import InconsistentPush, StoreUnavailable
 from pgw.gateway import mirror as mirror_module
-from pgw.gateway.catalogue import Catalogue, Entry, Sums
+from pgw.gateway.catalogue import NAME, Catalogue, Entry, Sums
 from pgw.gateway.listing import PAGE_GROUPS, Listing, Only, Order, Query, listed
 from pgw.model.grouping import GroupingKey
+from pgw.model.selector import Matcher, Operator, Selector
 
 BODY = '# TYPE h histogram\nh_bucket{le="1"} 1\nh_sum 1\nh_count 2\n# TYPE g gauge\ng{x="1"} 1\ng{x="2"} 2\n'
 
@@ -24,7 +25,7 @@ BODY = '# TYPE h histogram\nh_bucket{le="1"} 1\nh_sum 1\nh_count 2\n# TYPE g gau
 async def noted(one: Replica) -> dict[str, Entry]:
     catalogue, trouble = await one.mirror.catalogue()
     assert trouble == ""
-    return {entry.name: entry for entry in catalogue.entries()}
+    return {row[NAME]: Entry._make(row) for row in catalogue.rows()}
 
 
 async def push_some(one: Replica) -> None:
@@ -48,15 +49,14 @@ async def test_an_entry_says_what_the_group_holds(redis_server: RedisServer) -> 
             ("g", "h"),
             6,
             sum(len(fragment.text) for fragment in stored.fragments),
-            'job="j"',
         )
-        assert entries["job/J/path/%2Fa%20b"].text == 'job="j"\npath="/a b"'
+        assert entries["job/J/path/%2Fa%20b"].families == ()
         assert entries[OTHER.name].failed
         assert entries[OTHER.name].pushed_at == 0
         assert not entries[JOB.name].failed
 
 
-async def test_a_list_that_was_made_before_says_what_one_made_now_does(redis_server: RedisServer) -> None:
+async def test_a_list_that_has_seen_every_change_says_what_a_new_one_does(redis_server: RedisServer) -> None:
     async with replica(redis_server.url) as early, replica(redis_server.url) as late:
         assert await noted(early) == {}
         await push_some(early)
@@ -65,20 +65,37 @@ async def test_a_list_that_was_made_before_says_what_one_made_now_does(redis_ser
         await late.gateway.delete(OTHER)
         with pytest.raises(InconsistentPush):
             await late.push(INSTANCE, "g 1 1\n")
-        first, second = (await early.mirror.catalogue())[0], (await late.mirror.catalogue())[0]
         kept, fresh = await noted(early), await noted(late)
-        # The time of a failure is read from a line there, whose digits are those of a float.
-        assert {name: each._replace(failed_at=0) for name, each in kept.items()} == {
-            name: each._replace(failed_at=0) for name, each in fresh.items()
-        }
-        assert abs(kept[INSTANCE.name].failed_at - fresh[INSTANCE.name].failed_at) <= 1
-        assert first.sums()[:5] == second.sums()[:5] == (3, 2, sum(each.size for each in fresh.values()), 1, 0)
-        for sums in (first.sums(), second.sums()):
-            assert sums.last_failed is not None
-            assert sums.last_failed.name == INSTANCE.name
+        assert kept == fresh
+        first, second = (await early.mirror.catalogue())[0], (await late.mirror.catalogue())[0]
+        expected = Sums(3, 2, sum(each.size for each in fresh.values()), 1, 0, fresh[INSTANCE.name])
+        assert first.sums() == second.sums() == expected
         await late.gateway.wipe()
         assert await noted(early) == {}
         assert first.sums() == Sums()
+
+
+async def test_the_group_that_failed_last_is_the_last_of_those_there_are(redis_server: RedisServer) -> None:
+    async with replica(redis_server.url) as one:
+        await one.push(group(job="typed"), "# TYPE g gauge\ng 1\n")
+        for key in (JOB, OTHER, INSTANCE):
+            with pytest.raises(InconsistentPush):
+                await one.push(key, "g 1 1\n")
+        catalogue, _ = await one.mirror.catalogue()
+        assert last_failed(catalogue) == INSTANCE.name
+        await one.push(INSTANCE, "n 1\n")  # that one failed last all the same
+        await noted(one)
+        assert last_failed(catalogue) == INSTANCE.name
+        assert catalogue.sums().failed == 2
+        await one.gateway.delete(INSTANCE)
+        await noted(one)
+        assert last_failed(catalogue) == OTHER.name
+
+
+def last_failed(catalogue: Catalogue) -> str:
+    last = catalogue.sums().last_failed
+    assert last is not None
+    return last.name
 
 
 async def test_groups_that_hold_the_same_families_share_their_names(redis_server: RedisServer) -> None:
@@ -91,24 +108,14 @@ async def test_groups_that_hold_the_same_families_share_their_names(redis_server
         assert (await noted(one))[OTHER.name].families is entries[JOB.name].families
 
 
-async def test_nobody_keeps_a_list_that_nobody_asks_for(
-    redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    made: list[Catalogue] = []
-    monkeypatch.setattr(mirror_module, "Catalogue", lambda: made.append(Catalogue()) or made[-1])  # type: ignore[func-returns-value]
+async def test_a_name_is_held_once_however_often_the_group_changes(redis_server: RedisServer) -> None:
     async with replica(redis_server.url) as one:
-        await push_some(one)
-        await one.page()
-        assert made == []
-        await noted(one)
-        await noted(one)
-        assert len(made) == 1
-        monkeypatch.setattr(mirror_module, "CATALOGUE_SECONDS", -1)
-        await one.page()
-        monkeypatch.undo()
+        await one.push(JOB, BODY)
+        before = (await noted(one))[JOB.name]
         await one.push(JOB, "x 1\n")
-        await one.page()
-        assert JOB.name in {entry.name for entry in made[0].entries() if "x" not in entry.families}
+        after = (await noted(one))[JOB.name]
+        assert after.families == ("g", "h", "x")
+        assert after.name is before.name
 
 
 async def test_a_list_does_not_wait_for_ever(redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,7 +128,7 @@ async def test_a_list_does_not_wait_for_ever(redis_server: RedisServer, monkeypa
         await one.push(OTHER, BODY)
         catalogue, trouble = await one.mirror.catalogue()
         assert "seconds old" in trouble
-        assert [entry.name for entry in catalogue.entries()] == [JOB.name]
+        assert [row[NAME] for row in catalogue.rows()] == [JOB.name]
         may_answer.set()
         monkeypatch.undo()
         assert len(await noted(one)) == 2
@@ -130,10 +137,10 @@ async def test_a_list_does_not_wait_for_ever(redis_server: RedisServer, monkeypa
 async def test_a_list_that_was_read_before_is_shown_while_redis_is_away(own_redis: RedisServer) -> None:
     async with replica(own_redis.url) as one, replica(own_redis.url) as other:
         await one.push(JOB, BODY)
-        await noted(one)
+        await one.page()  # nobody has asked for a list so far
         own_redis.program.end()
         catalogue, trouble = await one.mirror.catalogue()
-        assert (len(catalogue.entries()), trouble != "") == (1, True)
+        assert (len(catalogue.rows()), trouble != "") == (1, True)
         with pytest.raises(StoreUnavailable):
             await other.mirror.catalogue()
         own_redis.start()
@@ -153,7 +160,7 @@ ENTRIES = st.dictionaries(
 
 def entry(job: str, pushed_at: int, failed_at: int, families: tuple[str, ...], expires_at: int = 0) -> Entry:
     key = GroupingKey((("job", job),))
-    return Entry(key.name, pushed_at, failed_at, families, len(families), 10 * len(job), f'job="{job}"', expires_at)
+    return Entry(key.name, pushed_at, failed_at, families, len(families), 10 * len(job), expires_at)
 
 
 @given(
@@ -176,7 +183,7 @@ def test_a_query_finds_what_looking_at_each_group_would(
     expected = [
         each
         for each in entries
-        if all(word in each.text or any(word in family for family in each.families) for word in query.words)
+        if all(word in each.name or any(word in family for family in each.families) for word in query.words)
         and (query.only is not Only.FAILED or each.failed_at > each.pushed_at)
         and (query.only is not Only.STALE or each.pushed_at < 5)
         and (query.only is not Only.EXPIRING or each.expires_at > 0)
@@ -192,6 +199,44 @@ def test_a_query_finds_what_looking_at_each_group_would(
     expected.sort(key=amounts[query.order], reverse=query.reverse)
     found = asyncio.run(listed(entries, query, 10e-6))
     assert found == Listing(expected, len(expected), 1, 1)
+
+
+LABEL_NAMES = st.sampled_from(["a", "job", "A%", "é"])
+VALUES = st.text('aA1%=/".Éé\x00 ', max_size=3)
+KEYS = st.dictionaries(LABEL_NAMES, VALUES, max_size=3).map(
+    lambda labels: GroupingKey(tuple(sorted({"job": "a", **labels}.items())))
+)
+
+
+async def found_with(keys: list[GroupingKey], query: Query) -> set[str]:
+    found = await listed([Entry(key.name, 1, 0, ("f",), 1, 1) for key in keys], query, 0)
+    return {each.name for each in found.entries}
+
+
+@given(keys=st.lists(KEYS, max_size=5), text=st.text('aA1%=/".Éé" ', max_size=6))
+def test_words_are_looked_for_in_labels_as_they_are_written(keys: list[GroupingKey], text: str) -> None:
+    words = tuple(text.lower().split())
+    written = {key.name: [f'{name}="{value}"'.lower() for name, value in key.labels] for key in keys}
+    assert asyncio.run(found_with(keys, Query(words=words))) == {
+        name for name, labels in written.items() if all(any(word in label for label in labels) for word in words)
+    }
+
+
+COMPARED = st.builds(Matcher, LABEL_NAMES, st.sampled_from([Operator.EQUAL, Operator.NOT_EQUAL]), VALUES)
+MATCHED = st.builds(
+    Matcher,
+    LABEL_NAMES,
+    st.sampled_from([Operator.MATCH, Operator.NOT_MATCH]),
+    st.sampled_from(["", "a", "A.*", ".*[%/=]", "[^é]+", ".*é|a"]),
+)
+
+
+@given(keys=st.lists(KEYS, max_size=5), matchers=st.lists(COMPARED | MATCHED, max_size=2))
+def test_a_selector_finds_the_groups_whose_labels_it_selects(keys: list[GroupingKey], matchers: list[Matcher]) -> None:
+    selector = Selector(tuple(matchers))
+    assert asyncio.run(found_with(keys, Query(selector=selector))) == {
+        key.name for key in keys if selector.selects(dict(key.labels))
+    }
 
 
 @pytest.mark.parametrize(("asked", "page", "first"), [(1, 1, 0), (2, 2, 50), (31, 31, 1500), (99, 31, 1500)])

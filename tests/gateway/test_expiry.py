@@ -11,6 +11,7 @@ from servers import RedisServer
 
 from pgw.errors import BadLifetime, InconsistentPush, StoreUnavailable
 from pgw.gateway import pulse as pulse_module
+from pgw.gateway.catalogue import EXPIRES_AT, NAME
 from pgw.gateway.gateway import Gateway
 from pgw.gateway.lifetime import Lifetimes, Rule
 from pgw.gateway.mirror import DEFAULT_SCHEME
@@ -267,14 +268,14 @@ async def test_lists_of_the_web_page_tell_when_groups_expire(redis_server: Redis
         await early.push(JOB, "a 1\n", asked=600)
         await early.push(OTHER, "a 2\n")
         moment = await deadline(early, JOB)
-        for one in (early, late):  # the list of the first is kept, that of the second is made now
-            found = {each.name: each for each in (await one.mirror.catalogue())[0].entries()}
-            assert [found[key.name].expires_at for key in (JOB, OTHER)] == [moment, 0]
+        for one in (early, late):  # the first has seen both pushes, the second reads both at once
+            found = {row[NAME]: row for row in (await one.mirror.catalogue())[0].rows()}
+            assert [found[key.name][EXPIRES_AT] for key in (JOB, OTHER)] == [moment, 0]
             assert (await one.mirror.catalogue())[0].sums().expiring == 1
             let_pass(one, 600_000_000)
-            found = {each.name: each for each in (await one.mirror.catalogue())[0].entries()}
+            found = {row[NAME]: row for row in (await one.mirror.catalogue())[0].rows()}
             assert found[JOB.name][3:6] == ((), 0, 0)
-            assert found[JOB.name].expires_at == moment + LONG
+            assert found[JOB.name][EXPIRES_AT] == moment + LONG
             shown = await one.gateway.desk.group(JOB)
             assert shown is not None
             assert [each.name for each in shown.fragments] == [*TIMES, EXPIRED]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import gzip
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
@@ -179,6 +180,19 @@ async def test_others_have_their_turn_while_very_many_groups_leave_the_view() ->
     assert await one.page() == ""
     other.cancel()
     assert turns >= slices
+
+
+async def test_groups_that_change_leave_the_garbage_collector_less_than_an_object_each() -> None:
+    one, groups = Scripted(), SLICE_GROUPS * 5
+    gc.collect()
+    before = len(gc.get_objects())
+    for value in "12":
+        for number in range(groups):
+            one.store.push(group(job=str(number)), value)
+        await one.page()
+    one.store.groups_held.clear()
+    gc.collect()
+    assert len(gc.get_objects()) - before < groups
 
 
 async def test_a_group_that_went_between_the_feed_and_the_reading_is_not_shown() -> None:

@@ -166,6 +166,19 @@ def test_a_dot_matches_a_line_end_too() -> None:
     assert Selector.read('{job=~"a.b"}').selects({"job": "a\nb"})
 
 
+@given(
+    pattern=st.text("ab-.*+?{2}()[]|^$", max_size=6) | st.text("ab*?|", max_size=4),
+    values=st.lists(st.text("ab-|", max_size=4), max_size=9),
+)
+def test_a_pattern_that_begins_with_letters_matches_what_it_does_in_a_group(pattern: str, values: list[str]) -> None:
+    try:
+        plain = Matcher("a", Operator.MATCH, pattern)
+    except ValueError:
+        return
+    grouped = Matcher("a", Operator.MATCH, f"(?:{pattern})")
+    assert list(map(plain.accepts, values)) == list(map(grouped.accepts, values))
+
+
 def test_values_that_are_no_utf8_can_be_looked_for() -> None:
     assert Selector.read('{job="\\xff"}').selects({"job": "\udcff"})
 
