@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import subprocess
 import sys
@@ -17,11 +16,7 @@ from pgw.settings import rows
 if TYPE_CHECKING:
     from servers import Server
 
-
-@pytest.fixture(autouse=True)
-def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in os.environ if name.startswith("PGW_")]:
-        monkeypatch.delenv(name)
+pytestmark = pytest.mark.usefixtures("plain_environment")
 
 
 @pytest.mark.parametrize(
