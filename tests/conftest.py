@@ -113,6 +113,13 @@ def pushgateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartServe
         yield start
 
 
+@pytest.fixture(scope="module")
+def pushgateway_for_module(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartServer]:
+    """As `pushgateway`, for those that all tests of a module share."""
+    with _starter(tmp_path_factory, _pushgateway_command) as start:
+        yield start
+
+
 @pytest.fixture(scope="session")
 def running_pushgateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One original for all tests."""
