@@ -10,6 +10,7 @@ PGW_COMMAND names another build to test, for example an installed one: PGW_COMMA
 
 from __future__ import annotations
 
+import os
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,6 +47,14 @@ if TYPE_CHECKING:
 # No test fails because the machine is busy with something else.
 settings.register_profile("pgw", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("pgw")
+
+
+def pytest_configure() -> None:
+    """Let the gateways that are started here keep their compiled code, whatever the environment says.
+
+    Hundreds are, and where PYTHONDONTWRITEBYTECODE is set, as in many containers, each compiles all of pgw anew.
+    """
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 @pytest.fixture(scope="session")
@@ -100,6 +109,13 @@ def shared_gateway(running_gateway: Server) -> Server:
 @pytest.fixture
 def pushgateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartServer]:
     """Start Debian's Pushgateway (1.5.1)."""
+    with _starter(tmp_path_factory, _pushgateway_command) as start:
+        yield start
+
+
+@pytest.fixture(scope="module")
+def pushgateway_for_module(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartServer]:
+    """As `pushgateway`, for those that all tests of a module share."""
     with _starter(tmp_path_factory, _pushgateway_command) as start:
         yield start
 

@@ -32,7 +32,7 @@ from pgw.formats.moments import in_utc
 from pgw.model.consistency import SUFFIXES
 from pgw.model.family import Type
 from pgw.model.group import Fragment, Group
-from pgw.model.series import notation
+from pgw.model.series import around_labels
 
 FORMAT = 1
 """Goes up when a file can no longer be read by those who knew the one before."""
@@ -152,7 +152,7 @@ def _read_group(value: Json) -> Old:
 
 def _read_family(value: Json) -> tuple[pb.MetricFamily, int]:
     name, kind, samples = value["family"], _type(value["type"]), value["samples"]
-    heads = tuple(notation(name + suffix, "\n").partition("\n")[0] for suffix in ("", *SUFFIXES.get(kind, ())))
+    heads = tuple(around_labels(name + suffix)[0] for suffix in ("", *SUFFIXES.get(kind, ())))
     for sample in samples:
         if not sample.startswith(heads):
             raise ValueError(f"{sample!r} is not a sample of {name} with labels")

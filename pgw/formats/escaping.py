@@ -73,11 +73,6 @@ def escape_label_names(names: Iterable[str], scheme: Scheme) -> list[str]:
     return escaped
 
 
-def escape_text(text: bytes, scheme: Scheme) -> bytes:
-    """Escape the names of a page, or of a part that begins with the head of a family."""
-    return Escaper(scheme).escape(text)
-
-
 def escape_message(message: pb.MetricFamily, scheme: Scheme) -> pb.MetricFamily:
     """Escape the names in a message; returns another one unless there is nothing to escape."""
     if scheme is Scheme.ALLOW_UTF8 or not _needs_escaping(message):

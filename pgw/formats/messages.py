@@ -15,7 +15,7 @@ from pgw.formats.text_writer import write_head
 from pgw.model.consistency import SUFFIXES
 from pgw.model.family import Metric
 from pgw.model.group import MILLISECOND, Fragment
-from pgw.model.series import notation
+from pgw.model.series import around_labels
 
 SERIES_REMEMBERED = 1_000
 """Series that a reader remembers, about a megabyte of them; it reads each line only once."""
@@ -47,12 +47,19 @@ def stamp(message: pb.MetricFamily, fragments: Iterable[Fragment]) -> None:
                 metric.timestamp_ms = fragment.pushed_at // MILLISECOND
 
 
+def count_line(name: str) -> bytes:
+    """How the line of the count begins in a family with SUFFIXES: each metric has one, as its last, and no other line
+    begins so, as a line end within a label value is escaped.
+    """
+    before, _ = around_labels(f"{name}_count")
+    return before.encode()
+
+
 def _count(fragment: Fragment) -> int:
     """How many metrics the lines of a fragment are, without reading them."""
     if fragment.type not in SUFFIXES:
         return fragment.text.count(b"\n")
-    # Each histogram and each summary has one line for its count; a line end within a label value is escaped.
-    line = notation(f"{fragment.name}_count", "%").removesuffix("%}").encode()
+    line = count_line(fragment.name)
     return fragment.text.startswith(line) + fragment.text.count(b"\n" + line)
 
 

@@ -15,7 +15,7 @@ from pgw.model.consistency import SUFFIXES
 from pgw.model.family import Family, Histogram, Metric, Summary, Type
 from pgw.model.grouping import GroupingKey
 from pgw.model.names import escape_help, escape_value, is_metric_name
-from pgw.model.series import notation
+from pgw.model.series import around_labels
 
 INFINITY = "+Inf"
 """The bound that every histogram is scraped with, pushed or not."""
@@ -77,6 +77,6 @@ def _line(name: str, labels: str, value: str) -> str:
 
 def _around(name: str) -> tuple[str, str]:
     """What stands before the labels of a line and between them and the value; a line always has the label `job`."""
-    # A name that is not legacy may hold a % itself, and the line becomes a template. None holds a line end as it is.
-    before, _, after = notation(name.replace("%", "%%"), "\n").partition("\n")
+    # A name that is not legacy may hold a % itself, and the line becomes a template.
+    before, after = around_labels(name.replace("%", "%%"))
     return before, f"{after} "

@@ -56,6 +56,12 @@ def notation(name: str, labels: str) -> str:
     return f"{{{quoted},{labels}}}" if labels else f"{{{quoted}}}"
 
 
+def around_labels(name: str) -> tuple[str, str]:
+    """What stands in a series with labels before them, `name{` or `{"a name",`, and behind them."""
+    before, _, after = notation(name, "\n").partition("\n")  # no name holds a line end as it is
+    return before, after
+
+
 def label_notation(name: str, value: str) -> str:
     """A label in the text format; `value` is escaped already."""
     if is_label_name(name):

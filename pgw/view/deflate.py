@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 LEVEL = 1
 """The fastest: on 8.6 MB of samples it gave 1/12.7 at 845 MB/s where level 6 gave 1/13.8 at 215 MB/s."""
+GZIP_FORM = zlib.MAX_WBITS | 16
+"""How zlib is told that a stream has the head and the foot of gzip; when it reads, that it must have them."""
 GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 _LAST_BLOCK = b"\x03\x00"
 _POLYNOMIAL = 0xEDB88320

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 import cramjam
 
 from pgw.errors import BadBody, BodyTooLarge
+from pgw.view.deflate import GZIP_FORM
 from pgw.web.request import Request
 
 LONG_PACKED = 16 << 10
@@ -26,7 +27,6 @@ LARGEST_PIECE = 1 << 20
 
 _GZIP_HEADER = 10
 """Bytes that a member begins with at least; of fewer Go says that they end too early, whatever they are."""
-_GZIP_OR_NOT_AT_ALL = zlib.MAX_WBITS | 16
 _MAGIC = b"\x1f\x8b"
 
 _CHUNK_HEADER = 4
@@ -92,7 +92,7 @@ def _inflated(body: bytes) -> Iterator[bytes]:
     while start < len(body):
         if len(body) - start < _GZIP_HEADER:
             raise BadBody("unexpected EOF")
-        member = zlib.decompressobj(_GZIP_OR_NOT_AT_ALL)
+        member = zlib.decompressobj(GZIP_FORM)  # gzip or not at all
         first, window = start, FIRST_WINDOW
         while not member.eof:
             fed = body[start : start + window]

@@ -21,7 +21,7 @@ from pgw.formats.negotiation import GZIP, Format, Kind, choose_encoding, choose_
 from pgw.formats.protobuf_writer import WRITERS, varint
 from pgw.gateway.gateway import Gateway
 from pgw.model.group import Fragment
-from pgw.view.deflate import LEVEL
+from pgw.view.deflate import GZIP_FORM, LEVEL
 from pgw.web.parameters import boolean, query_parameters
 from pgw.web.resource import Page
 
@@ -29,7 +29,6 @@ TIMESTAMPS = "timestamps"
 """The parameter that asks for the time of its push on each sample; see docs/timestamps.md."""
 SLICE = 16 << 10
 """Bytes of sample lines of which a message is made at once: some 200 samples, a few milliseconds of a thread."""
-_GZIP_FORM = zlib.MAX_WBITS | 16
 
 
 class Scrape(Page):
@@ -150,7 +149,7 @@ def _message(fragments: Sequence[Fragment]) -> pb.MetricFamily:
 
 
 async def _gzipped(parts: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    stream = zlib.compressobj(LEVEL, zlib.DEFLATED, _GZIP_FORM)
+    stream = zlib.compressobj(LEVEL, zlib.DEFLATED, GZIP_FORM)
     async for part in parts:
         yield stream.compress(part)
     yield stream.flush()

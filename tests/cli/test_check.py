@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import os
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -23,12 +22,7 @@ if TYPE_CHECKING:
 
     from servers import Server
 
-
-@pytest.fixture(autouse=True)
-def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in os.environ if name.startswith("PGW_")]:
-        monkeypatch.delenv(name)
-
+pytestmark = pytest.mark.usefixtures("plain_environment")
 
 GOOD = """\
 # HELP done How many.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,18 +16,14 @@ from pgw.gateway.removal import SLICE_NAMES
 if TYPE_CHECKING:
     from servers import RedisServer
 
+pytestmark = pytest.mark.usefixtures("plain_environment")
+
 OLD = group(job="ci", instance="old")
 YOUNG = group(job="ci", instance="young")
 EXPIRED = group(job="ci", instance="expired")
 CI = [OLD.name, YOUNG.name]
 MATCH = "--match={job='ci'}"
 HOUR = 3600
-
-
-@pytest.fixture(autouse=True)
-def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in os.environ if name.startswith("PGW_")]:
-        monkeypatch.delenv(name)
 
 
 @pytest.fixture

@@ -18,14 +18,10 @@ from pgw.model.family import Type
 if TYPE_CHECKING:
     from servers import RedisServer
 
+pytestmark = pytest.mark.usefixtures("plain_environment")
+
 DOCUMENT = Path(__file__).parents[2] / "docs" / "redis.md"
 GROUPS = 25
-
-
-@pytest.fixture(autouse=True)
-def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in os.environ if name.startswith("PGW_")]:
-        monkeypatch.delenv(name)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 from client import HOST, Client
+from meanwhile import meanwhile
 from servers import unused_port
 
 from pgw.cli.old_gateway import ROUNDS, OldGateway, Reading
@@ -130,22 +131,16 @@ def test_groups_are_read_whole_while_one_of_them_is_pushed_to(pushgateway: Start
     old: Server = pushgateway()
     for number in range(20):
         assert old.post(f"job/quiet/instance/{number}", f"a {number}\nb {number}\n").status == 200
-    stop = threading.Event()
 
-    def push() -> None:
+    def push(done: threading.Event) -> None:
         client = Client(old.port)
         number = 0
-        while not stop.is_set():
+        while not done.is_set():
             number += 1
             client.post("job/busy", f"c {number}\nd {number}\n")
 
-    pusher = threading.Thread(target=push)
-    pusher.start()
-    try:
+    with meanwhile(push):
         readings = [read(old.url) for _ in range(5)]
-    finally:
-        stop.set()
-        pusher.join()
     for groups, problems in readings:
         assert [group.key.name for group in groups if "quiet" in group.key.name] == sorted(
             f"job/quiet/instance/{number}" for number in range(20)

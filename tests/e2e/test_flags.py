@@ -66,10 +66,9 @@ def test_paths_are_where_the_flags_put_them(
     assert server.get(nowhere).status == 404
 
 
-def test_without_their_flags_nothing_is_wiped_or_stopped(gateway: StartServer) -> None:
-    server = gateway()
-    assert server.request("PUT", "/api/v1/admin/wipe").status == 404
-    assert server.request("PUT", "/-/quit").status == 403
+def test_without_their_flags_nothing_is_wiped_or_stopped(shared_gateway: Server) -> None:
+    assert shared_gateway.request("PUT", "/api/v1/admin/wipe").status == 404
+    assert shared_gateway.request("PUT", "/-/quit").status == 403
 
 
 def test_with_their_flags_all_is_wiped_and_the_gateway_stopped(gateway: StartServer) -> None:
@@ -82,13 +81,17 @@ def test_with_their_flags_all_is_wiped_and_the_gateway_stopped(gateway: StartSer
 
 
 @pytest.mark.parametrize(("flags", "status"), [([], 400), (["--push.enable-utf8-names"], 200)])
-def test_names_of_any_kind_are_taken_if_the_flag_says_so(gateway: StartServer, flags: list[str], status: int) -> None:
-    assert gateway(*flags).post("job/j", '{"a.b"} 1\n').status == status
+def test_names_of_any_kind_are_taken_if_the_flag_says_so(
+    gateway: StartServer, shared_gateway: Server, flags: list[str], status: int
+) -> None:
+    assert (gateway(*flags) if flags else shared_gateway).post("job/j", '{"a.b"} 1\n').status == status
 
 
 @pytest.mark.parametrize(("flags", "status"), [([], 200), (["--push.disable-consistency-check"], 202)])
-def test_an_unchecked_push_is_accepted_and_no_more(gateway: StartServer, flags: list[str], status: int) -> None:
-    assert gateway(*flags).post("job/j", PUSH).status == status
+def test_an_unchecked_push_is_accepted_and_no_more(
+    gateway: StartServer, shared_gateway: Server, flags: list[str], status: int
+) -> None:
+    assert (gateway(*flags) if flags else shared_gateway).post("job/j", PUSH).status == status
 
 
 def test_the_status_shows_every_flag_and_no_password(gateway: StartServer) -> None:

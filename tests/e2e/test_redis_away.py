@@ -12,6 +12,7 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
+from meanwhile import meanwhile
 from redis import Redis
 from servers import Program, pgw_command, wait_until
 
@@ -129,22 +130,15 @@ def test_many_clients_at_once_are_all_answered_while_redis_hangs(server: Server,
 
 
 def test_scripts_that_redis_forgot_are_sent_again(server: Server, own_redis: RedisServer) -> None:
-    done = threading.Event()
-
-    def forget() -> None:
+    def forget(done: threading.Event) -> None:
         while not done.is_set():
             assert own_redis.command("SCRIPT", "FLUSH") == b"+OK"
             time.sleep(0.005)
 
-    thread = threading.Thread(target=forget)
-    thread.start()
-    try:
+    with meanwhile(forget):
         for number in range(300):
             assert server.post("job/j", f"a {number}\n").status == 200
             assert f'a{{instance="",job="j"}} {number}' in server.scrape().lines
-    finally:
-        done.set()
-        thread.join()
 
 
 def test_an_emptied_redis_is_served_as_empty(server: Server, own_redis: RedisServer) -> None:

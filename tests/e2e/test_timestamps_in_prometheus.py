@@ -7,21 +7,20 @@ Never: waits five minutes; a query may be asked for any moment.
 
 from __future__ import annotations
 
-import json
 import re
-import signal
 import time
 from decimal import Decimal
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
+from typing import TYPE_CHECKING
 
 import pytest
 from client import HOST
-from servers import ROOT, Program, Server, program_path, unused_port, wait_until
+from prometheus import ask, running_prometheus
+from servers import ROOT, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from servers import Server
 
 DOCUMENT = (ROOT / "docs" / "timestamps.md").read_text(encoding="utf-8")
 LOOKBACK = 300
@@ -37,26 +36,9 @@ def scrape_config(target: str) -> str:
 
 @pytest.fixture(scope="module")
 def prometheus(running_gateway: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    path = program_path("prometheus", "prometheus (Debian)")
-    directory: Path = tmp_path_factory.mktemp("prometheus")
-    config = directory / "prometheus.yml"
-    config.write_text(scrape_config(f"{HOST}:{running_gateway.port}"))
-    port = unused_port()
-    flags = (f"--storage.tsdb.path={directory / 'data'}", f"--config.file={config}")
-    server = Server(Program([path, f"--web.listen-address={HOST}:{port}", *flags], directory), port)
-    try:
-        server.start()
+    config = scrape_config(f"{HOST}:{running_gateway.port}")
+    with running_prometheus(tmp_path_factory.mktemp("prometheus"), config) as server:
         yield server
-        assert server.program.end(signal.SIGTERM) == 0
-    finally:
-        server.destroy()
-
-
-def ask(prometheus: Server, expression: str, **parameters: float) -> list[dict[str, Any]]:
-    answer = prometheus.get(f"/api/v1/query?{urlencode({'query': expression, **parameters})}")
-    assert answer.status == 200, answer
-    found: list[dict[str, Any]] = json.loads(answer.body)["data"]["result"]
-    return found
 
 
 def stored(prometheus: Server, series: str) -> list[tuple[int, str]]:

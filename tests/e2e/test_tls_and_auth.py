@@ -11,6 +11,7 @@ import socket
 import ssl
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from textwrap import indent
 from typing import TYPE_CHECKING
 
@@ -84,27 +85,50 @@ class Secured:
             return connection.getpeercert(binary_form=True) or b"", connection.version() or "", cipher[0]
 
 
+@contextmanager
+def secured_in(directory: Path) -> Iterator[Secured]:
+    """One that is stopped in the end, if it was started."""
+    made = Secured(directory)
+    try:
+        yield made
+        if made.program.is_running:
+            assert made.program.end() == 0
+            assert "Traceback" not in made.program.log
+    finally:
+        Server(made.program, made.port).destroy()
+
+
 @pytest.fixture
 def secured(tmp_path: Path) -> Iterator[Secured]:
-    made = Secured(tmp_path)
-    yield made
-    if made.program.is_running:
-        assert made.program.end() == 0
-        assert "Traceback" not in made.program.log
-    Server(made.program, made.port).destroy()
+    with secured_in(tmp_path) as made:
+        yield made
 
 
-def test_pushes_and_scrapes_over_tls_and_the_log_says_so(secured: Secured) -> None:
-    secured.start(TLS)
-    assert secured.curl("/metrics/job/j", "--data-binary", "a 1\n") == (200, "")
-    assert METRIC in secured.curl("/metrics")[1]
-    assert f"listens on {secured.url} with" in secured.program.log
-    assert f"curl --data-binary @- {secured.url}/metrics/job/some_job" in secured.program.log
+@pytest.fixture(scope="module")
+def encrypted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
+    """One with TLS alone, for all tests that leave it as it is."""
+    with secured_in(tmp_path_factory.mktemp("encrypted")) as made:
+        made.start(TLS)
+        yield made
 
 
-def test_one_who_does_not_encrypt_is_told_so(secured: Secured) -> None:
-    secured.start(TLS)
-    answer = secured.plain.get("/metrics")
+@pytest.fixture(scope="module")
+def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
+    """One with passwords alone, for all tests that leave it as it is."""
+    with secured_in(tmp_path_factory.mktemp("locked")) as made:
+        made.start(USERS)
+        yield made
+
+
+def test_pushes_and_scrapes_over_tls_and_the_log_says_so(encrypted: Secured) -> None:
+    assert encrypted.curl("/metrics/job/j", "--data-binary", "a 1\n") == (200, "")
+    assert METRIC in encrypted.curl("/metrics")[1]
+    assert f"listens on {encrypted.url} with" in encrypted.program.log
+    assert f"curl --data-binary @- {encrypted.url}/metrics/job/some_job" in encrypted.program.log
+
+
+def test_one_who_does_not_encrypt_is_told_so(encrypted: Secured) -> None:
+    answer = encrypted.plain.get("/metrics")
     assert (answer.status, answer.text) == (400, "Client sent an HTTP request to an HTTPS server.\n")
 
 
@@ -198,8 +222,7 @@ def test_the_official_client_pushes_with_a_password_and_a_certificate(secured: S
     assert METRIC in shown[1]
 
 
-def test_the_official_client_pushes_with_a_password(secured: Secured) -> None:
-    secured.start(USERS)
+def test_the_official_client_pushes_with_a_password(locked: Secured) -> None:
     registry = prometheus_client.CollectorRegistry()
     prometheus_client.Gauge("a", "A.", registry=registry).set(1)
 
@@ -207,7 +230,7 @@ def test_the_official_client_pushes_with_a_password(secured: Secured) -> None:
         def handler(**request):  # type: ignore[no-untyped-def]  # noqa: ANN003, ANN202
             return basic_auth_handler(**request, username="alice", password=password)
 
-        prometheus_client.push_to_gateway(f"{HOST}:{secured.port}", "j", registry, handler=handler)
+        prometheus_client.push_to_gateway(f"{HOST}:{locked.port}", "j", registry, handler=handler)
 
     push("wonderland")
     with pytest.raises(OSError, match="401"):
@@ -218,11 +241,10 @@ def test_the_official_client_pushes_with_a_password(secured: Secured) -> None:
     ("method", "path"),
     [("GET", "/metrics"), ("GET", "/-/healthy"), ("OPTIONS", "/metrics"), ("GET", "/none"), ("PUT", "/metrics/job/j")],
 )
-def test_no_path_is_open_without_a_password(secured: Secured, method: str, path: str) -> None:
-    secured.start(USERS)
-    answer = secured.plain.request(method, path)
+def test_no_path_is_open_without_a_password(locked: Secured, method: str, path: str) -> None:
+    answer = locked.plain.request(method, path)
     assert (answer.status, answer.text, answer.headers["www-authenticate"]) == (401, "Unauthorized\n", "Basic")
-    assert secured.plain.request(method, path, headers=LOGIN).status != 401
+    assert locked.plain.request(method, path, headers=LOGIN).status != 401
 
 
 def test_changes_of_the_file_count_within_a_second_or_so_and_a_broken_one_answers_500(secured: Secured) -> None:
@@ -282,8 +304,8 @@ def test_a_file_that_is_broken_at_the_start_exits_2_with_the_place(
 ) -> None:
     made = secured.authority.issue("client", "DNS:me")
     (secured.directory / "junk").write_text("junk")
-    locked = ["openssl", "pkey", "-in", str(made.key), "-aes256", "-passout", "pass:x"]
-    subprocess.run([*locked, "-out", str(secured.directory / "locked.key")], check=True, capture_output=True)
+    encrypt = ["openssl", "pkey", "-in", str(made.key), "-aes256", "-passout", "pass:x"]
+    subprocess.run([*encrypt, "-out", str(secured.directory / "locked.key")], check=True, capture_output=True)
     secured.config.write_text(config)
     secured.program.start()
     assert secured.program.wait() == 2

@@ -6,15 +6,13 @@ Never: talks to anything but loopback.
 
 from __future__ import annotations
 
-import json
-import signal
 import subprocess
 from typing import TYPE_CHECKING
-from urllib.parse import urlencode
 
 import pytest
 from client import HOST
-from servers import Program, Server, program_path, unused_port, wait_until
+from prometheus import ask, running_prometheus
+from servers import Server, program_path, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,27 +29,15 @@ scrape_configs:
 
 @pytest.fixture(scope="module")
 def prometheus(running_gateway: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A Prometheus that scrapes the shared gateway every second; it takes five until it begins."""
-    path = program_path("prometheus", "prometheus (Debian)")
-    directory = tmp_path_factory.mktemp("prometheus")
-    config = directory / "prometheus.yml"
-    config.write_text(CONFIG.format(host=HOST, port=running_gateway.port))
-    port = unused_port()
-    flags = (f"--storage.tsdb.path={directory / 'data'}", f"--config.file={config}")
-    server = Server(Program([path, f"--web.listen-address={HOST}:{port}", *flags], directory), port)
-    try:
-        server.start()
+    """A Prometheus that scrapes the shared gateway every second."""
+    config = CONFIG.format(host=HOST, port=running_gateway.port)
+    with running_prometheus(tmp_path_factory.mktemp("prometheus"), config) as server:
         yield server
-        assert server.program.end(signal.SIGTERM) == 0
-    finally:
-        server.destroy()
 
 
 def query(prometheus: Server, expression: str) -> list[tuple[dict[str, str], str]]:
     """The labels and values that a query answers."""
-    answer = prometheus.get(f"/api/v1/query?{urlencode({'query': expression})}")
-    assert answer.status == 200, answer
-    return [(row["metric"], row["value"][1]) for row in json.loads(answer.body)["data"]["result"]]
+    return [(row["metric"], row["value"][1]) for row in ask(prometheus, expression)]
 
 
 def test_prometheus_sees_pushes_changes_and_deletes(shared_gateway: Server, prometheus: Server) -> None:

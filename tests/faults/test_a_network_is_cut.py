@@ -12,7 +12,7 @@ import pytest
 from load import WRITERS, Load
 from namespaces import machines
 from servers import Program, pgw_command, program_path, wait_until
-from topology import BACKEND, COMPOSE, DOCKER_NAME_SERVER, NAMES, gateway_environment, substituted
+from topology import BACKEND, COMPOSE, NAMES, gateway_environment, haproxy_command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,15 +72,10 @@ class Separate:
 
     def _balancer(self) -> Program:
         directory, own = self._place("haproxy"), self.balancer.address
-        addresses = {
-            **{f"{name}:9091": f"{each.address}:{GATEWAY}" for name, each in zip(NAMES, self.replicas, strict=True)},
-            ":9091": f"{own}:{GATEWAY}",
-            ":8405": f"{own}:{OWN}",
-            DOCKER_NAME_SERVER: DOCKER_NAME_SERVER,
+        gateways = {
+            f"{name}:9091": f"{each.address}:{GATEWAY}" for name, each in zip(NAMES, self.replicas, strict=True)
         }
-        config = directory / "haproxy.cfg"
-        config.write_text(substituted((COMPOSE / "haproxy.cfg").read_text(), addresses))
-        words = [program_path("haproxy", "haproxy"), "-W", "-db", "-f", str(config)]
+        words = haproxy_command(directory, gateways, f"{own}:{GATEWAY}", f"{own}:{OWN}")
         return Program(self.balancer.command(words), directory)
 
     def _place(self, name: str) -> Path:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from load import loaded_topology
+from markers import require_set_back, shown
 from primaries import plain, watched
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 NOT_PROMISED = {"reverted"}
 """A push that is not confirmed is answered 503; it may be seen until the failover, and be gone after it."""
 CONFIRMED = ("--redis.wait-replicas=1", "--redis.timeout=1s")
-MARKER = 'marker{{instance="",job="marker"}} {}'
 
 
 @pytest.fixture(scope="module")
@@ -87,15 +87,12 @@ def test_a_replica_that_lacks_the_last_pushes_becomes_the_primary_and_issues_ver
         topology.balancer.put("job/marker", "marker 2\n")
         topology.balancer.put("job/lost", "lost 1\n")
         load.wait_for_more(500)
-        assert all(MARKER.format(2) in replica.scrape().lines for replica in topology.replicas * 4)
+        assert all(shown(topology, 2))
         with load.losing():
             before.program.kill_session()
             servers.wait_for_another(before)
         load.wait_for_more(500)
-        for replica in topology.replicas * 4:
-            lines = replica.scrape().lines
-            assert MARKER.format(1) in lines
-            assert not [line for line in lines if line.startswith("lost")]
+        require_set_back(topology)
         verdict = told(load.stop())
 
     assert verdict.harm == {}, verdict

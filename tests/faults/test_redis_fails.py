@@ -10,6 +10,7 @@ import redis
 from client import HOST, Client
 from held import files_of, memory_of
 from load import Load, load_on, loaded_topology
+from markers import require_set_back, shown
 from servers import wait_until
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from topology import Topology
     from verdict import Tell
 
-MARKER = 'marker{{instance="",job="marker"}} {}'
 HANGING_SECONDS = 2.5
 """Five times --redis.timeout of the tests in which Redis hangs."""
 MOST_CONNECTIONS = 3 * 2 * 2
@@ -97,8 +97,7 @@ def test_redis_is_emptied(three_replicas: Topology, told: Tell) -> None:
         three_replicas.balancer.post("job/marker", "marker 1\n")
         with load.losing():
             assert three_replicas.redis.command("FLUSHALL") == b"+OK"
-        for replica in three_replicas.replicas * 4:
-            assert MARKER.format(1) not in replica.scrape().lines
+        assert not any(shown(three_replicas, 1))
         load.wait_for_more(500)
         verdict = told(load.stop())
 
@@ -118,10 +117,7 @@ def test_redis_comes_back_with_an_older_copy_and_issues_versions_again(told: Tel
             topology.redis.kill()
             topology.redis.start()
         load.wait_for_more(800)
-        for replica in topology.replicas * 4:
-            lines = replica.scrape().lines
-            assert MARKER.format(1) in lines
-            assert not [line for line in lines if line.startswith("lost")]
+        require_set_back(topology)
         verdict = told(load.stop())
 
     assert verdict.harm == {}, verdict

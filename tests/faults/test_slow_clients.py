@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import socket
-import threading
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -15,12 +14,15 @@ from client import HOST
 from gunicorn.config import Config
 from held import memory_of
 from load import Load
+from meanwhile import meanwhile
 
 from pgw.server.application import KEEPALIVE_SECONDS
 from pgw.server.protocol import SLOW_SECONDS, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+    from contextlib import AbstractContextManager
+    from threading import Event
 
     from servers import Server, StartServer
     from verdict import Tell
@@ -165,20 +167,12 @@ async def answer_at_length(_scope: object, _receive: Receive, send: Send) -> Non
     await send({"type": "http.response.body", "body": b""})
 
 
-@contextmanager
-def dripping(clients: Sequence[socket.socket]) -> Iterator[None]:
+def dripping(clients: Sequence[socket.socket]) -> AbstractContextManager[None]:
     """Each client sends a byte each second meanwhile."""
-    done = threading.Event()
 
-    def drip() -> None:
+    def drip(done: Event) -> None:
         while not done.wait(1):
             for client in clients:
                 client.sendall(b"x")
 
-    thread = threading.Thread(target=drip)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()
+    return meanwhile(drip)

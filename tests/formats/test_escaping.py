@@ -14,7 +14,6 @@ from pgw.formats.escaping import (
     escape_label_names,
     escape_message,
     escape_metric_name,
-    escape_text,
 )
 from pgw.formats.text_writer import write_head, write_samples
 from pgw.model.family import Family, Histogram, Summary, Type
@@ -84,7 +83,7 @@ c 2
 
 
 def test_a_page_is_escaped_line_by_line() -> None:
-    assert escape_text(PAGE.encode(), Scheme.DOTS).decode() == (
+    assert Escaper(Scheme.DOTS).escape(PAGE.encode()).decode() == (
         '# HELP a__b a "quoted" {"help",c="d"} \\n\n'
         "# TYPE a__b histogram\n"
         'a__b_bucket{instance="",job="j",x_dot_y="1,\\"},{\\"a\\"=\\"\\\\",le="1"} 2\n'
@@ -103,12 +102,12 @@ def test_a_page_is_escaped_line_by_line() -> None:
 
 def test_a_page_stays_as_it_is_for_those_who_take_any_utf8() -> None:
     page = PAGE.encode()
-    assert escape_text(page, Scheme.ALLOW_UTF8) is page
+    assert Escaper(Scheme.ALLOW_UTF8).escape(page) is page
 
 
 def test_a_page_without_quoted_names_is_returned_as_it_is() -> None:
     page = b'# HELP c "h"\n# TYPE c gauge\nc{instance="",job="a\\",b"} 1\n'
-    assert escape_text(page, Scheme.UNDERSCORES) is page
+    assert Escaper(Scheme.UNDERSCORES).escape(page) is page
 
 
 @pytest.mark.parametrize("cut", range(1, PAGE.count("\n")))
@@ -116,7 +115,7 @@ def test_a_page_in_parts_is_the_page_in_one(cut: int) -> None:
     lines = PAGE.encode().splitlines(keepends=True)
     escaper = Escaper(Scheme.DOTS)
     parts = escaper.escape(b"".join(lines[:cut])) + escaper.escape(b"".join(lines[cut:]))
-    assert parts == escape_text(PAGE.encode(), Scheme.DOTS)
+    assert parts == Escaper(Scheme.DOTS).escape(PAGE.encode())
 
 
 def test_a_part_may_begin_within_a_family() -> None:
@@ -147,7 +146,7 @@ def test_whatever_is_written_is_legacy_text_when_escaped(
         Type.HISTOGRAM: Histogram(series, (("1", "1"),), "2", "3"),
     }[kind]
     text = write_head(name, kind, text_help) + write_samples(Family(name, kind, text_help, [metric]), KEY)  # type: ignore[list-item]  # one of three
-    escaped = escape_text(text.encode(), Scheme.VALUES).decode()
+    escaped = Escaper(Scheme.VALUES).escape(text.encode()).decode()
 
     (family,) = text_string_to_metric_families(escaped)
     shown = escape_metric_name(name, Scheme.VALUES)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from pgw.model.family import Type
 from pgw.model.group import Group
 from pgw.model.grouping import GroupingKey
-from pgw.model.series import SHAPES_REMEMBERED, Series, label_notation, notation
+from pgw.model.series import SHAPES_REMEMBERED, Series, around_labels, label_notation, notation
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=6)
 LABELS = st.dictionaries(st.sampled_from(["a", "b", "job", "instance", "x%s", 'q"']), TEXTS, max_size=4)
@@ -82,6 +82,8 @@ def test_series_are_equal_by_name_and_labels_in_any_order() -> None:
 )
 def test_a_name_that_is_not_legacy_moves_into_the_braces(name: str, labels: str, text: str) -> None:
     assert notation(name, labels) == text
+    if labels:
+        assert labels.join(around_labels(name)) == text
 
 
 def test_a_label_name_that_is_not_legacy_is_quoted() -> None:

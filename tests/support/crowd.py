@@ -12,18 +12,19 @@ from __future__ import annotations
 import asyncio
 import resource
 import signal
-import threading
 import time
 from collections import Counter
-from contextlib import contextmanager
 from statistics import quantiles
 from typing import TYPE_CHECKING
 
 import uvloop
 from exchange import Connection, request
+from meanwhile import meanwhile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+    from threading import Event
 
     from exchange import Address
     from servers import Program
@@ -113,23 +114,15 @@ def allow_clients(clients: int) -> bool:
     return True
 
 
-@contextmanager
-def braked(server: Program, seconds: float) -> Iterator[None]:
+def braked(server: Program, seconds: float) -> AbstractContextManager[None]:
     """Let a server work for a tenth of the time only, for so long, so that any load is ten times as much for it."""
-    done = threading.Event()
     end = time.monotonic() + seconds
 
-    def brake() -> None:
+    def brake(done: Event) -> None:
         while not done.is_set() and time.monotonic() < end:
             server.send(signal.SIGSTOP)
             done.wait(0.09)
             server.send(signal.SIGCONT)
             done.wait(0.01)
 
-    thread = threading.Thread(target=brake)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()
+    return meanwhile(brake)

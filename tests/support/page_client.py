@@ -1,33 +1,21 @@
-"""The web page of an app on a real Redis, asked without a browser.
+"""The web page of an app, asked without a browser.
 
-Out: a client, pages as trees, and short ways to push and to read a list.
+In: the client of an app, see apps.py.
+Out: pages as trees, and short ways to push and to read a list.
 Never: starts a server.
 """
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from falcon import testing
 from markup import Element, read_html
 
-from pgw.app import create_app
-from pgw.settings import Settings
-
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from apps import Client
 
-Client = testing.ASGIConductor
 HTML = "text/html; charset=utf-8"
 OURS = {"Sec-Fetch-Site": "same-origin"}
-
-
-@asynccontextmanager
-async def served(url: str, *flags: str) -> AsyncIterator[Client]:
-    """An app, as long as the context lasts."""
-    async with testing.ASGIConductor(create_app(Settings.read([f"--redis.url={url}", *flags], {}))) as client:
-        yield client
 
 
 async def push(client: Client, *groups: str, body: str = "a 1\n", prefix: str = "") -> None:

@@ -220,16 +220,7 @@ class Topology:
 
     def _balancer(self) -> Balancer:
         directory, port, own_port = self._place("haproxy"), unused_port(), unused_port()
-        addresses = {
-            **self._gateway_addresses(),
-            ":9091": f"{HOST}:{port}",
-            ":8405": f"{HOST}:{own_port}",
-            DOCKER_NAME_SERVER: DOCKER_NAME_SERVER,
-        }
-        config = directory / "haproxy.cfg"
-        config.write_text(substituted((COMPOSE / "haproxy.cfg").read_text(), addresses))
-        # As the official image starts it, with a master process.
-        command = [program_path("haproxy", "haproxy"), "-W", "-db", "-f", str(config)]
+        command = haproxy_command(directory, self._gateway_addresses(), f"{HOST}:{port}", f"{HOST}:{own_port}")
         return Balancer(Program(command, directory), port, own_port)
 
 
@@ -239,6 +230,22 @@ class Exporter(Server):
     def _is_ready(self) -> bool:
         assert self.program.is_running, self.program.log
         return self.status_of("/metrics") == 200 and "redis_up 1" in self.get("/metrics").text
+
+
+def haproxy_command(directory: Path, gateways: Mapping[str, str], front: str, own: str) -> list[str]:
+    """Write haproxy.cfg as it is shipped, with other addresses; the words that start it.
+
+    Args:
+        directory: for the file.
+        gateways: the address of each in the shipped file -> where it is.
+        front: the address for clients.
+        own: the address where it tells about itself.
+    """
+    addresses = {**gateways, ":9091": front, ":8405": own, DOCKER_NAME_SERVER: DOCKER_NAME_SERVER}
+    config = directory / "haproxy.cfg"
+    config.write_text(substituted((COMPOSE / "haproxy.cfg").read_text(), addresses))
+    # As the official image starts it, with a master process.
+    return [program_path("haproxy", "haproxy"), "-W", "-db", "-f", str(config)]
 
 
 def gateway_environment(name: str, addresses: Mapping[str, str], file: str = "compose.yaml") -> dict[str, str]:

@@ -13,16 +13,15 @@ from typing import Any
 
 import falcon.asgi
 import pytest
+from apps import Client, served
 from falcon import testing
 from servers import RedisServer
 
 from pgw import errors
-from pgw.app import create_app
 from pgw.errors import PgwError
 from pgw.formats.text_writer import write_head
 from pgw.gateway.gateway import Gateway
 from pgw.gateway.mirror import Mirror
-from pgw.settings import Settings
 from pgw.store.redis_store import RedisStore
 from pgw.telemetry.process import ProcessMetrics
 from pgw.view.view import View
@@ -31,21 +30,8 @@ from pgw.web.push import Pushes
 from pgw.web.routes import make_app
 from pgw.web.site import Site
 
-Client = testing.ASGIConductor
 PLAIN = "text/plain; charset=utf-8"
 ALLOW_PUSH, ALLOW_PAGE = "DELETE, OPTIONS, POST, PUT", "GET, HEAD, OPTIONS"
-
-
-@asynccontextmanager
-async def served(url: str, *flags: str) -> AsyncIterator[Client]:
-    async with testing.ASGIConductor(create_app(Settings.read([f"--redis.url={url}", *flags], {}))) as client:
-        yield client
-
-
-@pytest.fixture
-async def client(redis_server: RedisServer) -> AsyncIterator[Client]:
-    async with served(redis_server.url) as made:
-        yield made
 
 
 def require_refused(result: testing.Result, status: int, text: str) -> None:

@@ -9,20 +9,18 @@ from urllib.parse import urlencode
 
 import pytest
 from ages import set_back
+from apps import Client, served
 from falcon import testing
 from gateways import replica
 from pushes import group
 from servers import RedisServer
 
-from pgw.app import create_app
 from pgw.errors import StoreUnavailable
 from pgw.gateway.removal import Removal, Step
-from pgw.settings import Settings
 from pgw.store.keys import Keys
 from pgw.web.delete_groups import DeleteGroups
 from pgw.web.parameters import FORM
 
-Client = testing.ASGIConductor
 PATH = "/api/v1/admin/delete_groups"
 RUNNERS = [{"instance": f"runner-{number}", "job": "ci"} for number in range(2)]
 OTHERS = [{"job": "ci"}, {"instance": "db", "job": "backup"}]
@@ -31,8 +29,7 @@ SELECTOR = '{job="ci",instance=~"runner-.*"}'
 
 @pytest.fixture
 async def client(redis_server: RedisServer) -> AsyncIterator[Client]:
-    settings = Settings.read([f"--redis.url={redis_server.url}", "--web.enable-admin-api"], {})
-    async with testing.ASGIConductor(create_app(settings)) as made:
+    async with served(redis_server.url, "--web.enable-admin-api") as made:
         for labels in (*RUNNERS, *OTHERS):
             path = "".join(f"/{name}/{value}" for name, value in labels.items() if name != "job")
             assert (await made.simulate_post(f"/metrics/job/{labels['job']}{path}", body="a 1\n")).status_code == 200
@@ -143,14 +140,13 @@ async def test_nothing_is_deleted_by_reading_nor_without_the_flag(client: Client
     query = urlencode({"match[]": SELECTOR})
     assert (await client.simulate_get(f"{PATH}?{query}")).status_code == 405
     assert (await client.simulate_options(PATH)).headers["Access-Control-Allow-Origin"] == "*"
-    async with testing.ASGIConductor(create_app(Settings.read([f"--redis.url={redis_server.url}"], {}))) as shut:
+    async with served(redis_server.url) as shut:
         assert (await shut.simulate_post(f"{PATH}?{query}")).status_code == 404
     assert len(await groups(client)) == 4
 
 
 async def test_while_redis_is_away_it_is_unavailable(own_redis: RedisServer) -> None:
-    settings = Settings.read([f"--redis.url={own_redis.url}", "--web.enable-admin-api", "--redis.timeout=1s"], {})
-    async with testing.ASGIConductor(create_app(settings)) as client:
+    async with served(own_redis.url, "--web.enable-admin-api", "--redis.timeout=1s") as client:
         own_redis.program.end()
         result = await client.simulate_post(f"{PATH}?{urlencode({'match[]': SELECTOR})}")
         assert (result.status_code, result.headers["Retry-After"]) == (503, "1")

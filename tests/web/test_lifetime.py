@@ -3,37 +3,26 @@
 from __future__ import annotations
 
 import json
-from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from falcon import testing
-
-from pgw.app import create_app
-from pgw.settings import Settings
+from apps import served
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
+    from apps import Client
     from servers import RedisServer
 
 HEADER = "X-Pushgateway-TTL"
 PATH = "/metrics/job/j"
 
 
-@asynccontextmanager
-async def served(url: str, *flags: str) -> AsyncIterator[testing.ASGIConductor]:
-    async with testing.ASGIConductor(create_app(Settings.read([f"--redis.url={url}", *flags], {}))) as client:
-        yield client
-
-
-async def groups(client: testing.ASGIConductor) -> list[dict[str, Any]]:
+async def groups(client: Client) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = json.loads((await client.simulate_get("/api/v1/metrics")).text)["data"]
     return found
 
 
-async def seconds_to_live(client: testing.ASGIConductor) -> float | None:
+async def seconds_to_live(client: Client) -> float | None:
     """How long after its push the only group expires, as the API shows it; None for never."""
     [group] = await groups(client)
     pushed, expires = group["push_time_seconds"]["time_stamp"], group.get("expires_at")

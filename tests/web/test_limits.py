@@ -5,11 +5,8 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from falcon import testing
+from apps import served
 from servers import RedisServer
-
-from pgw.app import create_app
-from pgw.settings import Settings
 
 PAD = "x" * 50
 
@@ -54,8 +51,7 @@ async def test_a_push_beyond_a_limit_is_refused_and_counted(  # noqa: PLR0917  a
     redis_server: RedisServer, flag: str, path: str, body: str, status: int, said: str
 ) -> None:
     limit = flag.partition("=")[0]
-    settings = Settings.read([f"--redis.url={redis_server.url}", f"--{flag}"], {})
-    async with testing.ASGIConductor(create_app(settings)) as client:
+    async with served(redis_server.url, f"--{flag}") as client:
         assert (await client.simulate_post("/metrics/job/first", body="first 1\n")).status_code == 200
         for method in ("POST", "PUT"):
             result = await client.simulate_request(method, f"/metrics/{path}", body=body)
@@ -70,8 +66,7 @@ async def test_a_push_beyond_a_limit_is_refused_and_counted(  # noqa: PLR0917  a
 
 
 async def test_without_limits_nothing_is_counted(redis_server: RedisServer) -> None:
-    settings = Settings.read([f"--redis.url={redis_server.url}", "--push.max-families=0"], {})
-    async with testing.ASGIConductor(create_app(settings)) as client:
+    async with served(redis_server.url, "--push.max-families=0") as client:
         body = "".join(f"m{number} 1\n" for number in range(10_001))
         assert (await client.simulate_post("/metrics/job/j", body=body)).status_code == 200
         assert "pgw_limited" not in (await client.simulate_get("/metrics")).text

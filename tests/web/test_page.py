@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import re
 import shlex
-from collections.abc import AsyncIterator
 from urllib.parse import quote, urlsplit
 
 import pytest
+from apps import Client
 from hostile_labels import HOSTILE
 from markup import Element
-from page_client import OURS, Client, figures, page, push, rows, served
-from servers import RedisServer
+from page_client import OURS, figures, page, push, rows
 
 from pgw.model.grouping import GroupingKey
 from pgw.model.names import escape_help, escape_value
@@ -36,12 +35,6 @@ size{disk="b"} -0.5
 # TYPE done counter
 done 7
 """
-
-
-@pytest.fixture
-async def client(redis_server: RedisServer) -> AsyncIterator[Client]:
-    async with served(redis_server.url) as made:
-        yield made
 
 
 # The list.

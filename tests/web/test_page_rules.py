@@ -8,7 +8,8 @@ import re
 from collections.abc import AsyncIterator
 
 import pytest
-from page_client import HTML, OURS, Client, figures, page, push, rows, served
+from apps import Client, served
+from page_client import HTML, OURS, figures, page, push, rows
 from servers import RedisServer
 
 from pgw.errors import BadGroupingKey

@@ -7,21 +7,17 @@ import gzip
 import io
 import re
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
 
 import pytest
-from falcon import testing
+from apps import Client, served
 from google.protobuf import proto
 from servers import RedisServer
 
-from pgw.app import create_app
 from pgw.formats import metrics_pb2 as pb
 from pgw.formats.negotiation import Kind
 from pgw.gateway.push_times import NAMES as PUSH_TIMES
-from pgw.settings import Settings
 from pgw.store.redis_store import RedisStore
 
-Client = testing.ASGIConductor
 STAMPED = "/metrics?timestamps=1"
 COUNTERS = re.compile(r"(# (HELP|TYPE) )?(pushgateway_http|pgw)_")
 STAMP = re.compile(r" (\d{13})$")
@@ -37,12 +33,6 @@ PUSHES = {
     "/metrics/job/k": ("", "a,\n"),
 }  # fmt: skip
 """Group -> bodies that are pushed one after the other; the last of job/k is refused, so it has a failure time."""
-
-
-@asynccontextmanager
-async def served(url: str, *flags: str) -> AsyncIterator[Client]:
-    async with testing.ASGIConductor(create_app(Settings.read([f"--redis.url={url}", *flags], {}))) as client:
-        yield client
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
--- clash: what may not stand together, told from the index. Included by push.
---   A push here is a table with names, shape and guards; diff says what it changes (see push.lua), index is that of
---   index.lua with the push applied already.
+-- clash: what may not stand together, told from the index. Included by push and restore.
+--   A push here is a table with names, shape, guards and witnesses; diff says what it changes (see push.lua), index is
+--   that of index.lua with the push applied already.
 local SUMMARY, HISTOGRAM, GAUGE_HISTOGRAM = 2, 4, 5  -- as in io.prometheus.client.MetricType
 -- Which types take up a name with a suffix: x_count belongs to a summary or a histogram x, x_bucket to a histogram.
 local OWNERS = {
@@ -68,4 +68,25 @@ local function unseen_shapes(index, push)
   end
   -- One that was not looked at is reason to look at all again: the guards that come back are those of this answer.
   return missing and look or {}
+end
+
+local function witnesses_moved(changes_key, push)
+  for group, version in pairs(push.witnesses) do
+    if (redis.call('ZSCORE', changes_key, group) or '') ~= version then return true end
+  end
+end
+
+-- What the push has to be compared with before it may stand, as {"look", family, other shapes, ...}; nil: nothing more.
+local function to_look_at(changes_key, index, push)
+  local look = unseen_shapes(index, push)
+  if #look == 0 and witnesses_moved(changes_key, push) then
+    for name, shapes in pairs(push.guards) do
+      look[#look + 1] = name
+      look[#look + 1] = shapes
+    end
+  end
+  if #look > 0 then
+    table.insert(look, 1, 'look')
+    return look
+  end
 end

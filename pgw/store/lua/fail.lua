@@ -15,6 +15,7 @@
 -- include: header
 -- include: late
 -- include: totals
+-- include: failure
 
 local CHANGES, TOMBSTONES, VERSION, EPOCH, DEADLINES, TOTALS, GROUP = unpack(KEYS)
 local epoch, name, twin, labels, lifetime, settled = unpack(ARGV)
@@ -25,12 +26,7 @@ local refusal = not header and twin ~= '' and redis.call('ZSCORE', CHANGES, twin
   or not header and group_limit(CHANGES, TOTALS, name, tonumber(ARGV[7]), tonumber(ARGV[8]))
 if refusal then return settled == '' and is_any_due(DEADLINES, now) and {'due'} or refusal end
 
-local version = next_version(VERSION, EPOCH, epoch)
-local deadline = header and deadline_of(header) or deadline_after(now, lifetime)
-redis.call('HSET', GROUP, '', header_of(push_time(header), now, deadline, signature_of(header), labels))
-touch(CHANGES, TOTALS, version, name)
-if not header then
-  schedule(DEADLINES, name, NEVER, deadline)
-  redis.call('ZREM', TOMBSTONES, name)
-end
+local keys = {changes = CHANGES, tombstones = TOMBSTONES, deadlines = DEADLINES, totals = TOTALS}
+local push = {key = GROUP, group = name, labels = labels, lifetime = lifetime}
+note_failure(keys, push, header, next_version(VERSION, EPOCH, epoch), now)
 return ''

@@ -28,6 +28,7 @@
 -- include: late
 -- include: index
 -- include: totals
+-- include: failure
 -- include: clash
 
 local SHARED = 7
@@ -121,12 +122,6 @@ local function apply_difference(index, push, held, diff)
   end
 end
 
-local function witnesses_moved(push)
-  for group, version in pairs(push.witnesses) do
-    if (redis.call('ZSCORE', CHANGES, group) or '') ~= version then return true end
-  end
-end
-
 local function write(push, header, signature, version, now)
   local deadline = deadline_after(now, push.lifetime)
   local fields = {'', header_of(now, failure_time(header), deadline, signature, push.labels)}
@@ -144,12 +139,8 @@ end
 local function may_not_be_refused_yet(push, now) return not push.settled and is_any_due(DEADLINES, now) end
 
 local function refuse(push, header, version, now)
-  local deadline = header and deadline_of(header) or deadline_after(now, push.lifetime)  -- a failure renews nothing
-  redis.call('HSET', push.key, '', header_of(push_time(header), now, deadline, signature_of(header), push.labels))
-  touch(CHANGES, TOTALS, version, push.group)
-  if header then return end
-  schedule(DEADLINES, push.group, NEVER, deadline)
-  redis.call('ZREM', TOMBSTONES, push.group)
+  local keys = {changes = CHANGES, tombstones = TOMBSTONES, deadlines = DEADLINES, totals = TOTALS}
+  note_failure(keys, push, header, version, now)
 end
 
 -- The signature says which series a group holds as a whole; a merge that leaves others in place does not know.
@@ -186,24 +177,15 @@ local function apply(push, version, now)
       refuse(push, header, version, now)
       return clash
     end
-    local look = unseen_shapes(index, push)
-    if #look == 0 and witnesses_moved(push) then
-      for name, shapes in pairs(push.guards) do
-        look[#look + 1] = name
-        look[#look + 1] = shapes
-      end
-    end
-    if #look > 0 then
-      table.insert(look, 1, 'look')
-      return look
-    end
+    local look = to_look_at(CHANGES, index, push)
+    if look then return look end
   end
   local growth = push.lines - lines
-  local sum = MOST_SERIES > 0 and growth > 0 and tonumber(redis.call('HGET', TOTALS, 'series') or 0) + growth or 0
-  if sum > MOST_SERIES then
+  local excess = series_limit(TOTALS, growth, MOST_SERIES)
+  if excess then
     if may_not_be_refused_yet(push, now) then return {'due'} end
     if header then refuse(push, header, version, now) end
-    return {'limit', 'series', string.format('%.0f', sum)}
+    return excess
   end
   local signature = signature_after(push, header, held)
   if #diff.changed > 0 then index_save(FAMILIES, index, diff.changed) end

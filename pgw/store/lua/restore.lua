@@ -98,23 +98,12 @@ for name, kind in pairs(diff.pushed) do index_add(index[name], kind, push.shape,
 if checked then
   local clash = type_clash(index, push, diff) or suffix_clash(index, diff)
   if clash then return refused(clash) end
-  local look = unseen_shapes(index, push)
-  for group, version in pairs(push.witnesses) do
-    if #look == 0 and (redis.call('ZSCORE', CHANGES, group) or '') ~= version then
-      for name, shapes in pairs(push.guards) do
-        look[#look + 1] = name
-        look[#look + 1] = shapes
-      end
-    end
-  end
-  if #look > 0 then
-    table.insert(look, 1, 'look')
-    return look
-  end
+  local look = to_look_at(CHANGES, index, push)
+  if look then return look end
 end
 
-local sum = most_series > 0 and lines > 0 and tonumber(redis.call('HGET', TOTALS, 'series') or 0) + lines or 0
-if sum > most_series then return refused({'limit', 'series', string.format('%.0f', sum)}) end
+local excess = series_limit(TOTALS, lines, most_series)
+if excess then return refused(excess) end
 if rehearsal then return '' end
 
 local version = next_version(VERSION, EPOCH, epoch)

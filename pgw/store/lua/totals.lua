@@ -24,3 +24,10 @@ local function group_limit(changes_key, totals_key, group, most, most_of_job)
   local of_job = most_of_job > 0 and tonumber(redis.call('HGET', totals_key, job_of(group)) or 0) or -1
   if of_job >= most_of_job then return {'limit', 'groups_per_job', tostring(of_job + 1)} end
 end
+
+-- The limit that so many more series would exceed, as above. Fewer, or as many as before, exceed none.
+local function series_limit(totals_key, growth, most)
+  if most <= 0 or growth <= 0 then return nil end
+  local sum = tonumber(redis.call('HGET', totals_key, 'series') or 0) + growth
+  if sum > most then return {'limit', 'series', string.format('%.0f', sum)} end
+end

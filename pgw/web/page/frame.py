@@ -17,6 +17,7 @@ from pgw import __version__
 from pgw.formats.negotiation import GZIP, choose_encoding
 from pgw.model.grouping import GroupingKey
 from pgw.model.names import is_label_name, quoted
+from pgw.view.deflate import GZIP_FORM, LEVEL
 from pgw.web.page import words
 from pgw.web.page.files import Files
 from pgw.web.page.links import Links, Shell
@@ -37,7 +38,6 @@ HEADERS = {
 }
 WORTH_COMPRESSING = 1 << 10
 """Bytes; less fits a packet anyway."""
-_GZIP_FORM = zlib.MAX_WBITS | 16
 
 
 class Frame:
@@ -87,7 +87,7 @@ class Frame:
                 response.set_header(name, value)
         if len(body) >= WORTH_COMPRESSING and choose_encoding(request.get_header("Accept-Encoding")) == GZIP:
             response.set_header("Content-Encoding", GZIP)
-            body = zlib.compress(body, 1, _GZIP_FORM)
+            body = zlib.compress(body, LEVEL, GZIP_FORM)
         response.data = body
 
     def fail(

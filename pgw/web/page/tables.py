@@ -11,14 +11,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from pgw.formats import metrics_pb2 as pb
-from pgw.formats.messages import to_message
+from pgw.formats.messages import count_line, to_message
 from pgw.formats.native import CLOSED, RIGHT_OPEN, is_native, populated_buckets
+from pgw.model.consistency import SUFFIXES
 from pgw.model.family import Type
 from pgw.model.group import Fragment
 from pgw.model.grouping import INSTANCE, GroupingKey
 from pgw.web.page.words import number
 
-_COMPOUND = {Type.HISTOGRAM, Type.GAUGE_HISTOGRAM, Type.SUMMARY}
 MOST_BUCKETS = 200
 """Buckets of a histogram that are shown: more than any client makes by default, and few enough for a page of many."""
 _BARS_WIDTH = 100
@@ -93,17 +93,12 @@ def table(fragment: Fragment, key: GroupingKey, *, first: int, most: int) -> Tab
 def _starts(fragment: Fragment) -> Iterator[int]:
     """Where each metric begins in the text, and where the last one ends."""
     yield 0
-    if fragment.type in _COMPOUND:
-        # The count is the last line of each.
-        last = re.compile(rb'^(?:\{")?' + _escaped(fragment.name) + rb'_count(?:["{ ]).*\n', re.MULTILINE)
+    if fragment.type in SUFFIXES:
+        last = re.compile(rb"^" + re.escape(count_line(fragment.name)) + rb".*\n", re.MULTILINE)
     else:
         last = re.compile(rb"\n")
     for found in last.finditer(fragment.text):
         yield found.end()
-
-
-def _escaped(name: str) -> bytes:
-    return re.escape(name.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"").encode())
 
 
 def _sample(kind: Type, metric: pb.Metric, group: Mapping[str, str]) -> Sample:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shlex
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -17,11 +15,7 @@ from pgw.settings import rows
 if TYPE_CHECKING:
     from servers import Server
 
-
-@pytest.fixture(autouse=True)
-def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in os.environ if name.startswith("PGW_")]:
-        monkeypatch.delenv(name)
+pytestmark = pytest.mark.usefixtures("plain_environment")
 
 
 @pytest.mark.parametrize(
@@ -71,10 +65,17 @@ def test_a_shell_completes_flags_and_their_opposites(shell: str, capsys: pytest.
 
 
 COMPLETE = """
-eval "$({pgw} --completion-script-bash)"
+eval "$1"
 complete -p pgw
-compgen -W "$(complete -p pgw | sed "s/.*-W '//; s/'.*//")" -- {begun}
+compgen -W "$(complete -p pgw | sed "s/.*-W '//; s/'.*//")" -- "$2"
 """
+
+
+@pytest.fixture(scope="module")
+def completion_script() -> str:
+    """What a user evaluates."""
+    command = [sys.executable, "-m", "pgw", "--completion-script-bash"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
 @pytest.mark.parametrize(
@@ -88,11 +89,9 @@ compgen -W "$(complete -p pgw | sed "s/.*-W '//; s/'.*//")" -- {begun}
         ("de", ["delete"]),
     ],
 )
-def test_bash_completes_what_was_begun(begun: str, completions: list[str]) -> None:
-    script = COMPLETE.format(pgw=shlex.join([sys.executable, "-m", "pgw"]), begun=begun)
-    defined, *found = subprocess.run(
-        ["bash", "-c", script], capture_output=True, text=True, check=True
-    ).stdout.splitlines()
+def test_bash_completes_what_was_begun(completion_script: str, begun: str, completions: list[str]) -> None:
+    command = ["bash", "-c", COMPLETE, "bash", completion_script, begun]
+    defined, *found = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
     assert found == completions
     assert "-o default" in defined, "names of files are completed too"
 
