@@ -136,6 +136,7 @@ def test_a_switch_on_the_command_line_beats_the_environment() -> None:
         (['--push.ttl-rule={a="b"}'], "--push.ttl-rule: '{a=\"b\"}' is not a selector and a duration"),
         (['--push.ttl-rule={a="b"}=x'], "--push.ttl-rule: '{a=\"b\"}=x' is not a selector and a duration"),
         (['--push.ttl-rule={a="b"}=1h,'], "--push.ttl-rule: '{a=\"b\"}=1h,' is not a selector and a duration"),
+        (['--push.ttl-rule=up{a="b"}=1h'], "expected labels only: groups have no metric name"),
         (["--push.max-body-size=0"], "--push.max-body-size: '0' is not a size of at least one byte"),
         (["--push.max-body-size=1TB"], "--push.max-body-size: '1TB' is not a size of at least one byte"),
         (["--log.level=warning"], "--log.level: 'warning' is not one of debug, info, warn, error"),

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pgw.cli.console import expiry, moment, show, timestamp
-from pgw.cli.outline import Outline, outline_table, series_of, size_of
+from pgw.cli.outline import Outline, outline_table, size_of
 from pgw.cli.stored import chosen_names, opened, slices
 from pgw.cli.survey import Context, Survey
 from pgw.cli.words import MATCH, Choice, Flag, Syntax, Words
@@ -144,7 +144,7 @@ def _whole(group: Group, redis_bytes: int | None) -> dict[str, Any]:
             "help": fragment.help,
             "pushed": timestamp(fragment.pushed_at),
             "unchecked": fragment.unchecked,
-            "series": series_of(fragment),
+            "series": fragment.lines,
             "bytes": size_of(fragment),
             "samples": _samples(fragment),
         }

@@ -33,7 +33,7 @@ class Outline(NamedTuple):
     def of(cls, group: Group, redis_bytes: int | None = None) -> "Outline":
         """Outline a group."""
         parts = group.fragments
-        series, total = sum(map(series_of, parts)), sum(map(size_of, parts))
+        series, total = sum(each.lines for each in parts), sum(map(size_of, parts))
         return cls(
             group.key.name,
             dict(group.key.labels),
@@ -83,11 +83,6 @@ def outline_table(outlines: Iterable[Outline], now: float) -> str:
     rows = list(outlines)
     weight = "BYTES" if any(outline.redis_bytes is None for outline in rows) else "IN REDIS"
     return table([("GROUP", "FAMILIES", weight, "LAST PUSH"), *(outline.row(now) for outline in rows)], NUMBERS)
-
-
-def series_of(fragment: Fragment) -> int:
-    """How many series a fragment holds, as Prometheus counts them: one for each line."""
-    return fragment.text.count(b"\n")
 
 
 def size_of(fragment: Fragment) -> int:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from pgw import __version__
 from pgw.cli.console import counted, size, table
-from pgw.cli.outline import Outline, outline_table, series_of, size_of
+from pgw.cli.outline import Outline, outline_table, size_of
 from pgw.model.family import Type
 from pgw.model.group import Fragment, Group
 from pgw.store.base import Feed, Server
@@ -57,7 +57,7 @@ class FamilyTotal:
         """Take in what one group holds of it."""
         self.types.add(fragment.type)
         self.groups += 1
-        self.series += series_of(fragment)
+        self.series += fragment.lines
         self.size += size_of(fragment)
 
     @property

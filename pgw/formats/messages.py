@@ -58,7 +58,7 @@ def count_line(name: str) -> bytes:
 def _count(fragment: Fragment) -> int:
     """How many metrics the lines of a fragment are, without reading them."""
     if fragment.type not in SUFFIXES:
-        return fragment.text.count(b"\n")
+        return fragment.lines
     line = count_line(fragment.name)
     return fragment.text.startswith(line) + fragment.text.count(b"\n" + line)
 

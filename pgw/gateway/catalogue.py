@@ -120,7 +120,7 @@ class Catalogue:
         for fragment in group.fragments:
             if fragment.name not in PUSH_TIMES:
                 families.append(fragment.name)
-                series += fragment.text.count(b"\n")
+                series += fragment.lines
                 size += len(fragment.text)
         row = (name, group.pushed_at, group.failed_at, self._shared(tuple(families)), series, size, expires_at)
         self._rows[name] = row

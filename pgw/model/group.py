@@ -32,7 +32,7 @@ class Fragment(NamedTuple):
 
     @property
     def lines(self) -> int:
-        """How many sample lines there are."""
+        """How many sample lines there are: series, as Prometheus counts them."""
         return self.text.count(b"\n")
 
 

@@ -6,6 +6,7 @@ Never: serves in the clear what should be encrypted.
 """
 
 import asyncio
+import gc
 import logging
 import resource
 import signal
@@ -53,6 +54,7 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
         ASGIProtocol._h1c_protocol_class = Pipeline  # noqa: SLF001
         gasgi.ASGIProtocol = Protocol
         _allow_many_files()
+        gc.freeze()  # what was imported stays: to walk through it took 40 ms, once a second under load
         super().init_process()
 
     async def _serve(self) -> None:

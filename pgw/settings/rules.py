@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from pgw.durations import show_duration
+from pgw.errors import SelectorError
 from pgw.gateway.lifetime import Rule, read_lifetime
 from pgw.model.selector import Selector
 
@@ -27,8 +28,11 @@ def show_rules(rules: Sequence[Rule]) -> str:
 
 
 def _rule(text: str) -> Rule:
-    selector, _, duration = text.rpartition("=")
-    return Rule(Selector.read(selector), read_lifetime(duration.strip()))
+    written, _, duration = text.rpartition("=")
+    selector = Selector.read(written)
+    if selector.names_metric:
+        raise SelectorError(written, 0, "labels only: groups have no metric name")
+    return Rule(selector, read_lifetime(duration.strip()))
 
 
 def _parts(text: str) -> Iterator[str]:

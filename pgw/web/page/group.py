@@ -136,7 +136,7 @@ class Groups:
             "pages": pages,
             "step": most,
             "families": len(pushed),
-            "series": sum(each.text.count(b"\n") for each in pushed),
+            "series": sum(each.lines for each in pushed),
             "size": sum(len(each.text) for each in pushed),
             "now": self._gateway.desk.clock(),
             "shell": self._frame.shell(request, login.user if login else ""),
