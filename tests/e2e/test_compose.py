@@ -70,8 +70,8 @@ def test_promtool_accepts_the_configuration_and_the_alerts_do_as_their_tests_say
     assert "SUCCESS" in run(promtool, "test", "rules", "alerts.test.yml")
 
 
-def test_haproxy_has_no_warning_about_its_configuration(topology: Topology) -> None:
-    config = topology.balancer.program.directory / "haproxy.cfg"
+def test_haproxy_has_no_warning_about_its_configuration(watched: Watched) -> None:
+    config = watched.topology.balancer.program.directory / "haproxy.cfg"
 
     assert run(program_path("haproxy", "haproxy"), "-c", "-f", config) == "Configuration file is valid\n"
 
@@ -249,9 +249,9 @@ def test_panels_do_not_overlap() -> None:
     assert max(x for x, _ in cells) < 24
 
 
-def test_redis_is_set_up_to_lose_nothing_and_evict_nothing(topology: Topology) -> None:
+def test_redis_is_set_up_to_lose_nothing_and_evict_nothing(watched: Watched) -> None:
     names = ("appendonly", "appendfsync", "maxmemory-policy", "save", "maxmemory")
-    with redis.Redis(HOST, topology.redis.port) as client:
+    with redis.Redis(HOST, watched.topology.redis.port) as client:
         found = {name: client.config_get(name)[name] for name in names}
 
     assert found == {

@@ -33,10 +33,24 @@ COUNTED = re.compile(r'\npushgateway_http_requests_total\{.*handler="(?:push|del
 TORN_BODY = "".join(f"# TYPE m{number} gauge\nm{number} %d\n" for number in range(FAMILIES))
 
 
+@pytest.fixture(scope="module")
+def running_replicas(start_for_module: StartServer, redis_process: RedisServer) -> tuple[Server, Server]:
+    """Two gateways that share a Redis; ask for `replicas` instead, whose Redis is empty."""
+    flags = (f"--redis.url={redis_process.url}", "--redis.prefix=shared")
+    return start_for_module(*flags), start_for_module(*flags)
+
+
 @pytest.fixture
-def replicas(gateway: StartServer, redis_server: RedisServer) -> tuple[Server, Server]:
-    """Two gateways that share a Redis."""
-    flags = (f"--redis.url={redis_server.url}", "--redis.prefix=shared")
+def replicas(running_replicas: tuple[Server, Server], redis_server: RedisServer) -> tuple[Server, Server]:
+    """Two gateways without any groups."""
+    assert redis_server.command("DBSIZE") == b":0"
+    return running_replicas
+
+
+@pytest.fixture
+def new_replicas(gateway: StartServer, redis_server: RedisServer) -> tuple[Server, Server]:
+    """Two gateways that have counted nothing yet, and share their counters with no others."""
+    flags = (f"--redis.url={redis_server.url}", "--redis.prefix=new")
     return gateway(*flags), gateway(*flags)
 
 
@@ -159,8 +173,8 @@ def test_no_scrape_shows_a_torn_group_or_an_old_value(replicas: tuple[Server, Se
     assert all(len(page.family("m0").samples) == WRITERS + 1 for page in pages)
 
 
-def test_both_replicas_serve_the_same_page_own_families_included(replicas: tuple[Server, Server]) -> None:
-    one, two = replicas
+def test_both_replicas_serve_the_same_page_own_families_included(new_replicas: tuple[Server, Server]) -> None:
+    one, two = new_replicas
     for number in range(20):
         one.post(f"job/j/n/{number}", f"# HELP h Help {number}.\n# TYPE h gauge\nh {number}\n")
         two.put(f"job/k/n/{number}", f'# HELP h Other.\n# TYPE h gauge\nh{{x="{number}"}} {number}\n')
@@ -170,7 +184,10 @@ def test_both_replicas_serve_the_same_page_own_families_included(replicas: tuple
         server.delete("job/nobody")
 
     def is_same_everywhere() -> bool:
-        return counted(one) == counted(two) == 83 and len({server.get("/metrics").text for server in replicas * 4}) == 1
+        return (
+            counted(one) == counted(two) == 83
+            and len({server.get("/metrics").text for server in new_replicas * 4}) == 1
+        )
 
     wait_until(is_same_everywhere, "all workers of both serve the same page with 83 requests", seconds=3)
     assert len(one.scrape().family("h").samples) == 40
