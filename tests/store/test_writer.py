@@ -15,7 +15,7 @@ from pgw.errors import InconsistentPush, StoreBusy, StoreUnavailable
 from pgw.model.family import Type
 from pgw.store.link import Argument, Call, Reply
 from pgw.store.watch import Watch
-from pgw.store.writer import BATCH_BYTES, BATCH_PUSHES, TRIP_PUSHES, WAITING_BYTES, WAITING_PUSHES, Part, Writer
+from pgw.store.writer import BATCH_BYTES, BATCH_PUSHES, TRIP_PUSHES, TURNS, WAITING_BYTES, WAITING_PUSHES, Part, Writer
 
 Batch = list[tuple[Argument, ...]]
 
@@ -62,8 +62,8 @@ class Writing:
     async def begin(self, *writes: Part | Call) -> None:
         """Begin writes, and return when each has come as far as it does without an answer."""
         self.tasks += [asyncio.create_task(self.writer.write(each)) for each in writes]
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
+        for _ in range(2 + TURNS):
+            await asyncio.sleep(0)
 
     async def end(self) -> list[Reply | BaseException]:
         """Let the link answer; the replies to all writes in the order in which they began."""
@@ -81,11 +81,20 @@ def keys(count: int) -> list[str]:
     return [f"g{number}" for number in range(count)]
 
 
-async def test_an_idle_writer_sends_at_once(writing: Writing) -> None:
+async def test_an_idle_writer_sends_without_waiting_for_more(writing: Writing) -> None:
     await writing.begin(part("a"))
     assert writing.link.sent == [[("PUSHES", "a")]]
     assert writing.writer.waiting == 0
     assert await writing.end() == ["stored a"]
+
+
+async def test_what_comes_within_some_turns_of_the_loop_shares_a_batch(writing: Writing) -> None:
+    writing.tasks.append(asyncio.create_task(writing.writer.write(part("a"))))
+    for _ in range(TURNS):
+        await asyncio.sleep(0)
+    await writing.begin(part("b"))
+    assert writing.link.sent == [[("PUSHES", "a", "b")]]
+    await writing.end()
 
 
 async def test_what_comes_while_a_batch_is_in_flight_goes_out_together(writing: Writing) -> None:
