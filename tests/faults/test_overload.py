@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from servers import RedisServer, StartServer
     from verdict import Tell
 
-CLIENTS = 5_000
-"""More than may wait in one worker (4096)."""
+CLIENTS = 6_000
+"""More than may be on their way to Redis (1,024) and wait (4,096) in one worker."""
 SECONDS = 3.0
 SOME = 100
 PATIENT = "--redis.timeout=30s"
