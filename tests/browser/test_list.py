@@ -112,6 +112,22 @@ def test_the_list_is_filtered_and_sorted_by_clicks(browser: Browser, site: Serve
     assert shown(browser) == [CI, *reversed(BACKUPS)]
 
 
+def test_what_expires_says_when_and_can_be_listed_alone(browser: Browser, site: Server) -> None:
+    push(site, *GROUPS[:2])
+    browser.open(site.url)
+    assert not browser.all("input[value=expiring]")
+    assert "Expires" not in " ".join(browser.texts(".groups th"))
+    assert site.post(GROUPS[2], "a 1\n", {"X-Pushgateway-TTL": "90m"}).status == 200
+    browser.open(site.url)
+    assert browser.texts("td[data-title=Expires]") == ["never", "never", "in 1 h 29 min"]
+    browser.click("input[value=expiring]")
+    becomes(browser, CI)
+    browser.click("input[value=all]")
+    becomes(browser, *BACKUPS, CI)
+    browser.driver.find_element("link text", "Expires").click()
+    assert shown(browser)[0] == CI
+
+
 def test_ages_go_on_and_tell_the_exact_time(browser: Browser, site: Server) -> None:
     push(site, GROUPS[0])
     browser.open(site.url)

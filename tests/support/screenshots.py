@@ -105,6 +105,7 @@ def _grow_old(redis: RedisServer, made: Made) -> None:
 def take(browser: Browser, site: Server) -> None:
     """Take all pictures."""
     site.post("job/import/tenant/initech", "rows_total 12,5\n")
+    site.post("job/build/branch/topic-7/instance/runner-3", BUILD, {"X-Pushgateway-TTL": "2h"})
     browser.wait(lambda: _told(browser, site), "the refusal is told")
     backup = f"{site.url}/group/job/backup/instance/db-1"
     for name, address, scheme, size in (
