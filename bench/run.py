@@ -81,7 +81,8 @@ def section(report: dict[str, Any]) -> str:
         f"`{report['command']}` at commit {report['commit']}, {report['date']}, {report['seconds']} s, {report['plan']}"
     )
     where = ", ".join(f"{name} {value}" for name, value in report["machine"].items())
-    with_ = "; ".join(f"{name} {shown(value)}" for name, value in report["versions"].items())
+    versions = {name: value if name == "Python" else shown(value) for name, value in report["versions"].items()}
+    with_ = "; ".join(f"{name} {version}" for name, version in versions.items())
     commands = "\n".join(report["commands"]) or shlex.join(["python", f"bench/{report['name']}.py", report["size"]])
     return f"""## {report["title"]}
 
