@@ -27,6 +27,10 @@ from pgw.model.family import Exposition, Family, Histogram, Metric, Summary
 FORMS_NOTICED = 10_000
 """Forms that are recognized when they come again; a first line of at most a kilobyte and a number each."""
 
+LARGEST = 2_000
+"""Samples of a form at most: what is made of a known form is made at once, a few milliseconds for so many. Larger
+bodies take the long way, which the gateway goes in a thread."""
+
 _LINE = re.compile(r"^([^#\n].*) ([^ \n]+)$", re.MULTILINE)
 """A sample line: what stands before the last blank, and what stands behind it."""
 
@@ -107,7 +111,7 @@ class Forms:
             read: reads a body to the letter.
         """
         self._read = read
-        self._most = samples // 2
+        self._most = min(samples // 2, LARGEST)
         self._openings: Recent[str, bool] = Recent(FORMS_NOTICED)
         self._noticed: Recent[int, bool] = Recent(FORMS_NOTICED)
         self._known: Recent[str, Form] = Recent(samples, _size)

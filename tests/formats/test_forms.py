@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pgw.errors import ParseError
-from pgw.formats.forms import FORMS_NOTICED, Filled, picker
+from pgw.formats.forms import FORMS_NOTICED, LARGEST, Filled, picker
 from pgw.formats.recent import LONGEST_REMEMBERED
 from pgw.formats.text_reader import TextReader
 from pgw.model.family import Exposition
@@ -153,6 +153,12 @@ def test_a_body_that_is_larger_than_the_memory_is_not_learnt() -> None:
     reader = TextReader(series_limit=40)
     for _ in range(SIGHTINGS + 1):
         assert not isinstance(reader.recognize(body), Filled)
+
+
+@pytest.mark.parametrize(("samples", "is_known"), [(LARGEST, True), (LARGEST + 1, False)])
+def test_a_form_has_so_many_samples_at_most(samples: int, *, is_known: bool) -> None:
+    body = "".join(f"a_{number} 1\n" for number in range(samples))
+    assert isinstance(taught(body.encode()).recognize(body.encode()), Filled) is is_known
 
 
 @given(st.lists(st.integers(0, 20), max_size=6), st.lists(NUMBERS, min_size=21, max_size=21))
