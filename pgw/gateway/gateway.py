@@ -6,7 +6,7 @@ Never: knows about HTTP, or how groups are stored.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
 from itertools import islice
 
 from pgw.errors import InconsistentPush, StoreUnavailable
@@ -68,7 +68,7 @@ class Gateway:
         """Whether pushes are checked for consistency with what is stored."""
         return self._rules.checked
 
-    async def push(self, key: GroupingKey, pushed: Exposition | Filled, asked: float | None = None) -> None:
+    def push(self, key: GroupingKey, pushed: Exposition | Filled, asked: float | None = None) -> Awaitable[None]:
         """POST: put the families into the group beside those it has.
 
         Args:
@@ -80,11 +80,11 @@ class Gateway:
             PushError, OverLimit: refused; if it was inconsistent, the time is noted as the group's failure time.
             StoreError: not stored, or nobody knows.
         """
-        await self._apply(self._store.push, key, pushed, asked)
+        return self._apply(self._store.push, key, pushed, asked)
 
-    async def replace(self, key: GroupingKey, pushed: Exposition | Filled, asked: float | None = None) -> None:
+    def replace(self, key: GroupingKey, pushed: Exposition | Filled, asked: float | None = None) -> Awaitable[None]:
         """PUT: let the group hold these families and no others; otherwise as `push`."""
-        await self._apply(self._store.replace, key, pushed, asked)
+        return self._apply(self._store.replace, key, pushed, asked)
 
     async def delete(self, key: GroupingKey) -> None:
         """DELETE: remove the group, if there is one."""
@@ -132,14 +132,12 @@ class Gateway:
         lifetime = self._lifetimes.of(key, asked)
         if not isinstance(pushed, Filled):
             await self._apply_new(commit, key, pushed, lifetime)
-        elif (write := self._known.write(key, pushed)) is None:
+        elif (write := self._known.write(key, pushed, lifetime)) is None:
             await self._apply_new(commit, key, pushed.exposition(), lifetime)
         else:
             exposition = pushed.exposition
             await self._commits.run(
-                commit,
-                write._replace(lifetime=lifetime),
-                lambda: self._rules.consistent(key, self._rules.bounded(key, exposition())),
+                commit, write, lambda: self._rules.consistent(key, self._rules.bounded(key, exposition()))
             )
 
     async def _apply_new(self, commit: Commit, key: GroupingKey, pushed: Exposition, lifetime: int) -> None:

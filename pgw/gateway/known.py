@@ -70,8 +70,13 @@ class Known:
         self._rules = rules
         self._layouts: Recent[tuple[Form, str], Layout] = Recent(samples, lambda layout: layout.size)
 
-    def write(self, key: GroupingKey, pushed: Filled) -> Write | None:
+    def write(self, key: GroupingKey, pushed: Filled, lifetime: int = 0) -> Write | None:
         """Make of a push what is to be stored; None where the rules have to look at it, and will refuse it.
+
+        Args:
+            key: the group.
+            pushed: what came.
+            lifetime: how long the group is to live, as in Write.
 
         Raises:
             BadGroupingKey, PushTooLarge: the group cannot be.
@@ -82,7 +87,7 @@ class Known:
             return None
         self._rules.admit(key)
         fragments = [block.filled(key, pushed.values) for block in layout.blocks]
-        return Write(key, fragments, layout.signature, self._rules.checked)
+        return Write(key, fragments, layout.signature, self._rules.checked, lifetime=lifetime)
 
     def _learnt(self, key: GroupingKey, form: Form) -> Layout | None:
         """Ask the rules about a form; None if they refuse it."""

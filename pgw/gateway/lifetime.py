@@ -48,6 +48,8 @@ class Lifetimes(NamedTuple):
         Raises:
             BadLifetime: the request asks for more than is allowed.
         """
+        if asked is None and not (self.rules or self.otherwise or self.longest):
+            return 0  # as most are configured
         if asked is not None and self.longest and not 0 < asked <= self.longest:
             limit = show_duration(self.longest)
             raise BadLifetime(show_duration(asked), f"a duration above zero and up to {limit} (--push.ttl-max)")

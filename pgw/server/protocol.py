@@ -137,14 +137,19 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
 
     def _on_headers_complete(self) -> Any:  # noqa: ANN401  gunicorn's own
         parser = self._callback_parser
-        if parser.http_version >= (1, 1) and not any(name.lower() == b"host" for name, _ in parser.headers):
+        headers = {name.lower(): value for name, value in parser.headers}
+        if b"host" not in headers and parser.http_version >= (1, 1):
             raise ValueError("missing required Host header")  # the worker makes a 400 of it
         skips_body = super()._on_headers_complete()
-        request = self._current_request
-        expects = any(name == "EXPECT" and value.lower() == "100-continue" for name, value in request.headers)
-        if expects and request.version >= (1, 1):
-            self._body_receiver = Body(request, self)
+        if b"expect" in headers and headers[b"expect"].lower() == b"100-continue" and parser.http_version >= (1, 1):
+            self._body_receiver = Body(self._current_request, self)
         return skips_body
+
+    def _arm_keepalive_timer(self) -> None:
+        """Set no timer: end_if_late ends what is idle, and gunicorn's is cancelled as soon as it is set."""
+
+    def _cancel_keepalive_timer(self) -> None:
+        """There is none."""
 
     def _send_error_response(self, status: int, message: str) -> None:
         """Refuse what is no request; `message` may quote it, so it stays out of the head."""

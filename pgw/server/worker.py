@@ -53,6 +53,7 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
         ASGIProtocol._h1c_invalid_chunk_extension = ValueError  # noqa: SLF001
         ASGIProtocol._h1c_protocol_class = Pipeline  # noqa: SLF001
         gasgi.ASGIProtocol = Protocol
+        self.cfg: Any = Settled(self.cfg)
         _allow_many_files()
         gc.freeze()  # what was imported stays: to walk through it took 40 ms, once a second under load
         super().init_process()
@@ -116,6 +117,20 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
             await asyncio.sleep(LINGER_SECONDS / LINGER_STEPS)
             if not self.connections:
                 return
+
+
+class Settled:
+    """gunicorn's settings as they are when a worker begins, so that none of the seven that every request asks for has
+    to be looked up again.
+    """
+
+    def __init__(self, config: Any) -> None:  # noqa: ANN401  gunicorn's
+        self._config = config
+        plain = (name for name in config.settings if not hasattr(type(config), name))
+        vars(self).update({name: getattr(config, name) for name in plain})
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401  what gunicorn makes of settings, as `is_ssl`
+        return getattr(self._config, name)
 
 
 def _allow_many_files() -> None:

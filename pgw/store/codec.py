@@ -12,7 +12,6 @@ length, so that the scripts build and read the header by position and redis-cli 
 """
 
 from collections.abc import Iterable, Sequence
-from typing import cast
 
 import msgpack
 
@@ -31,17 +30,39 @@ _STAMP = 1 + TIME_DIGITS
 MOST_LINES = 99_999_999
 """As many as 8 digits can say; the lines of one family in one group would have gigabytes then."""
 
+LARGE = 256 << 10
+"""Bytes of text from which on a fragment gets a packer of its own: one that is kept would stay as large."""
+
 _UTF8 = {"errors": "surrogateescape"}
 
 
-def encode_fragment(fragment: Fragment) -> bytes:
-    """Encode all of a fragment but its name and its time."""
-    flags = UNCHECKED if fragment.unchecked else 0
-    lines = min(fragment.lines, MOST_LINES)
-    parts: list[object] = [int(fragment.type), flags, b"%08d" % lines, fragment.help, fragment.text]
-    if fragment.details:
-        parts.append(fragment.details)
-    return cast("bytes", msgpack.packb(parts))
+class Encoder:
+    """Encodes what a store writes. It keeps its packers: to make one takes longer than to pack an ordinary fragment."""
+
+    def __init__(self) -> None:
+        self._pack = msgpack.Packer().pack
+        self._pack_labels = msgpack.Packer(unicode_errors=_UTF8["errors"]).pack
+
+    def fragment(self, fragment: Fragment, lines: int) -> bytes:
+        """Encode all of a fragment but its name and its time; `lines` is how many sample lines it has."""
+        flags = UNCHECKED if fragment.unchecked else 0
+        parts: list[object] = [
+            int(fragment.type),
+            flags,
+            b"%08d" % min(lines, MOST_LINES),
+            fragment.help,
+            fragment.text,
+        ]
+        if fragment.details:
+            parts.append(fragment.details)
+        pack = self._pack if len(fragment.text) < LARGE else msgpack.packb
+        packed: bytes = pack(parts)
+        return packed
+
+    def labels(self, labels: Labels) -> bytes:
+        """Encode the grouping labels, the last part of a header."""
+        packed: bytes = self._pack_labels(dict(labels))
+        return packed
 
 
 def decode_fragment(name: str, value: bytes) -> Fragment:
@@ -55,11 +76,6 @@ def decode_fragment(name: str, value: bytes) -> Fragment:
         return Fragment(name, Type(kind), text_help, text, bool(flags & UNCHECKED), pushed_at, details)
     except (ValueError, TypeError, msgpack.UnpackException) as error:
         raise CorruptGroup(name, str(error)) from error
-
-
-def encode_labels(labels: Labels) -> bytes:
-    """Encode the grouping labels, the last part of a header."""
-    return cast("bytes", msgpack.packb(dict(labels), unicode_errors=_UTF8["errors"]))
 
 
 def decode_group(name: str, fields: Sequence[bytes]) -> Group | None:

@@ -7,7 +7,8 @@ Never: decides anything that two workers could decide differently; that is what 
 
 import asyncio
 import secrets
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from typing import Any
 
 from pgw.errors import (
     StoreConflict,
@@ -17,7 +18,7 @@ from pgw.errors import (
 from pgw.model.group import Group
 from pgw.model.grouping import GroupingKey
 from pgw.store import codec, scripts
-from pgw.store.base import NO_LIMITS, Changes, Copy, Feed, Limits, Refusal, Server, Signs, Sizes, Write
+from pgw.store.base import NO_GUARD, NO_LIMITS, Changes, Copy, Feed, Limits, Refusal, Server, Signs, Sizes, Write
 from pgw.store.keys import Keys
 from pgw.store.link import Argument, Call, Link, Reply
 from pgw.store.primary import read_url
@@ -43,6 +44,9 @@ GROUPS_AT_ONCE = 64
 """Groups read or removed in one call: a millisecond or two of Redis for groups of ordinary size."""
 FAMILIES_AT_ONCE = 1_000
 """Families after which a call that removes groups leaves the rest to the next one: about 10 ms of Redis."""
+
+UNGUARDED: tuple[Argument, ...] = (0, 0)
+"""What a push says that was compared with nothing: no guards, no witnesses."""
 
 
 class RedisStore:
@@ -72,6 +76,7 @@ class RedisStore:
             ValueError: the URL is of no known form.
         """
         self._keys = Keys(prefix)
+        self._encode = codec.Encoder()
         self._linger = linger
         self._limits = limits
         self._expiring = asyncio.Lock()
@@ -85,13 +90,13 @@ class RedisStore:
         self._count, self._wipe, self._restore = map(scripts.load, ("count", "wipe", "restore"))
         self._due, self._expire, self._live, self._signs = map(scripts.load, ("due", "expire", "live", "signs"))
 
-    async def push(self, write: Write) -> Mapping[str, str]:
+    def push(self, write: Write) -> Coroutine[Any, Any, Mapping[str, str]]:
         """See Store.push."""
-        return await self._write(write, "merge")
+        return self._write(write, "merge")
 
-    async def replace(self, write: Write) -> Mapping[str, str]:
+    def replace(self, write: Write) -> Coroutine[Any, Any, Mapping[str, str]]:
         """See Store.replace."""
-        return await self._write(write, "replace")
+        return self._write(write, "replace")
 
     async def restore(
         self, write: Write, pushed_at: int, failed_at: int, *, deadline: int = 0, rehearsal: bool = False
@@ -99,10 +104,10 @@ class RedisStore:
         """See Store.restore."""
         key, mode = write.key, "rehearsal" if rehearsal else ""
         words: list[Argument] = ["checked" if write.checked else "unchecked", key.name, key.shape, key.twin or ""]
-        words += (codec.encode_labels(key.labels), write.signature)
+        words += (self._encode.labels(key.labels), write.signature)
         words += (_digits(pushed_at), _digits(failed_at), _digits(deadline), len(write.fragments))
         for each in write.fragments:
-            words += (each.name, _digits(each.pushed_at), codec.encode_fragment(each))
+            words += (each.name, _digits(each.pushed_at), self._encode.fragment(each, each.lines))
         words += _pairs(write.guard.shapes)
         words += _pairs(write.guard.witnesses)
         touched = (*self._keys.of_all_groups, self._keys.group(key.name))
@@ -110,16 +115,16 @@ class RedisStore:
         def make(settled: str) -> Call:
             return Call.of(self._restore, touched, (_new_epoch(), *self._limits, mode, settled, *words))
 
-        return read_verdict(await self._settle(key, make), write, self._limits)
+        return read_verdict(await self._send(key, make), write, self._limits)
 
     async def fail(self, key: GroupingKey, lifetime: int = 0) -> None:
         """See Store.fail."""
         keys = self._keys
         shared = (keys.changes, keys.tombstones, keys.version, keys.epoch, keys.deadlines, keys.totals)
         touched = (*shared, keys.group(key.name))
-        words = (_new_epoch(), key.name, key.twin or "", codec.encode_labels(key.labels), lifetime)
+        words = (_new_epoch(), key.name, key.twin or "", self._encode.labels(key.labels), lifetime)
         limits = (self._limits.groups, self._limits.groups_per_job)
-        await self._settle(key, lambda settled: Call.of(self._fail, touched, (*words, settled, *limits)))
+        await self._send(key, lambda settled: Call.of(self._fail, touched, (*words, settled, *limits)))
 
     async def delete(self, key: GroupingKey) -> bool:
         """See Store.delete."""
@@ -268,27 +273,37 @@ class RedisStore:
         await self._primary.close()
 
     async def _write(self, write: Write, mode: str) -> Mapping[str, str]:
-        reply = await self._settle(write.key, lambda settled: self._part(write, mode, settled))
+        reply = await self._writer.write(self._part(write, mode, ""))
+        if _is_due(reply):
+            reply = await self._settle(write.key, lambda settled: self._part(write, mode, settled), reply)
         return read_verdict(reply, write, self._limits)
 
-    async def _settle(self, key: GroupingKey, make: Callable[[str], Part | Call]) -> Reply:
-        """Send a write; what has expired and is in its way is removed first.
+    async def _send(self, key: GroupingKey, make: Callable[[str], Call]) -> Reply:
+        """Send a write that is no push; `make` as in `_settle`."""
+        return await self._settle(key, make, await self._writer.write(make("")))
+
+    async def _settle(self, key: GroupingKey, make: Callable[[str], Part | Call], reply: Reply) -> Reply:
+        """Remove what has expired and is in the way of a write, and send it again, until nothing is.
 
         Args:
             key: the group that is written to.
             make: makes the write; the word tells the script whether all was removed that had expired by then.
+            reply: what the script said to the write when it was sent first.
         """
         settled = ""
-        for _ in range(SETTLE_ATTEMPTS):
-            match await self._writer.write(make(settled)):
+        for _ in range(1, SETTLE_ATTEMPTS):
+            match reply:
                 case [b"due"]:
                     await self._expire_all()
                     settled = "settled"
                 case [b"due", _]:
                     await self._expire_groups([key])
-                case reply:
+                case _:
                     return reply
-        raise StoreConflict(key.name, SETTLE_ATTEMPTS)
+            reply = await self._writer.write(make(settled))
+        if _is_due(reply):
+            raise StoreConflict(key.name, SETTLE_ATTEMPTS)
+        return reply
 
     async def _expire_all(self) -> None:
         async with self._expiring:  # for those that wait nothing is left
@@ -310,24 +325,26 @@ class RedisStore:
         return Call.of(self._delete, touched, arguments)
 
     def _batch(self, parts: Sequence[Part]) -> Call:
-        touched = [*self._keys.of_all_groups, *(part.key for part in parts)]
+        touched = [*self._keys.of_all_groups, *[part.key for part in parts]]
         arguments: list[Argument] = [_new_epoch(), *self._limits]
         for part in parts:
             arguments += part.arguments
         return Call.of(self._push, touched, arguments)
 
     def _part(self, write: Write, mode: str, settled: str) -> Part:
-        key, size = write.key, 0
-        words: list[Argument] = [key.name, mode, "checked" if write.checked else "unchecked", key.shape]
-        words += (key.twin or "", codec.encode_labels(key.labels), write.signature)
-        lines = sum(fragment.lines for fragment in write.fragments)
-        words += (write.lifetime, settled, lines, len(write.fragments))
+        key, lines, size = write.key, 0, 0
+        families: list[Argument] = [len(write.fragments)]
         for fragment in write.fragments:
-            packed = codec.encode_fragment(fragment)
+            count = fragment.lines
+            packed = self._encode.fragment(fragment, count)
+            lines += count
             size += len(packed)
-            words += (fragment.name, packed)
-        words += _pairs(write.guard.shapes)
-        words += _pairs(write.guard.witnesses)
+            families += (fragment.name, packed)
+        words: list[Argument] = [key.name, mode, "checked" if write.checked else "unchecked", key.shape]
+        words += (key.twin or "", self._encode.labels(key.labels), write.signature)
+        words += (write.lifetime, settled, lines)
+        words += families
+        words += UNGUARDED if write.guard is NO_GUARD else (*_pairs(write.guard.shapes), *_pairs(write.guard.witnesses))
         return Part(self._keys.group(key.name), words, size)
 
     async def _read_changes(self, feed: Feed, cursor: str) -> Reply:
@@ -337,6 +354,11 @@ class RedisStore:
             Call.of(self._changes, touched, (feed.epoch, feed.version, cursor, NAMES_AT_ONCE))
         )
         return [*reply[:4], reply[4].decode(), *reply[5:]]
+
+
+def _is_due(reply: Reply) -> bool:
+    """Whether a script says that something has expired and has to be removed first."""
+    return isinstance(reply, list) and reply[:1] == [b"due"]
 
 
 def _new_epoch() -> str:

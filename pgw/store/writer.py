@@ -111,8 +111,8 @@ class Writer:
         """How many writes wait for their turn."""
         return len(self._waiting)
 
-    async def write(self, write: Part | Call, *, matters: bool = True) -> Reply:
-        """Send a write when its turn comes and return its reply.
+    def write(self, write: Part | Call, *, matters: bool = True) -> "asyncio.Future[Reply]":
+        """Send a write when its turn comes; what is returned becomes its reply.
 
         Args:
             write: a push, or another call.
@@ -121,7 +121,7 @@ class Writer:
 
         Raises:
             StoreBusy: too much waits already.
-            StoreUnavailable: as Link.call; or it has waited for too long.
+            StoreUnavailable: as Link.call; or it has waited for too long. This comes in the place of the reply.
         """
         size = write.size if isinstance(write, Part) else 0
         if len(self._waiting) >= WAITING_PUSHES or (self._waiting and self._waiting_bytes + size > WAITING_BYTES):
@@ -131,7 +131,7 @@ class Writer:
         self._waiting_bytes += size
         if self._sending is None:
             self._sending = asyncio.create_task(self._send_all())
-        return await reply
+        return reply
 
     async def close(self) -> None:
         """Send what waits, then let go of the connection."""
@@ -204,13 +204,9 @@ class Writer:
 
 def _runs(batch: Iterable[_Waiting]) -> Iterator[tuple[bool, list[_Waiting]]]:
     """Writes that travel in one call, if they are pushes, or in one call each."""
-    for is_part, run in groupby(batch, key=_is_part):
+    for kind, run in groupby(batch, key=lambda waiting: type(waiting.write)):
         while some := list(islice(run, BATCH_PUSHES)):
-            yield is_part, some
-
-
-def _is_part(waiting: _Waiting) -> bool:
-    return isinstance(waiting.write, Part)
+            yield kind is Part, some
 
 
 def _refuse(waiting: _Waiting, error: StoreError) -> None:

@@ -15,7 +15,7 @@ NOTE(pushgateway): a quantile here is off by at most 5 % of its value; the origi
 """
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
 
 from pgw.model.family import Type
@@ -56,16 +56,43 @@ _GROWTH = math.log(1.1)
 """Each bucket ends 10 % above the one before, so its middle is at most 5 % off."""
 
 
+class _Observed:
+    """What was seen of the pushes of one method."""
+
+    __slots__ = ("count", "duration", "durations", "size", "sizes")
+
+    def __init__(self) -> None:
+        self.count, self.size, self.duration = 0, 0, 0.0
+        self.sizes: Counter[tuple[int, int]] = Counter()
+        """By slice of time and bytes."""
+        self.durations: Counter[tuple[int, int]] = Counter()
+        """By slice of time and bucket."""
+
+    def amounts(self, method: str) -> Counter[str]:
+        """The same as the store keeps it."""
+        found: Counter[str] = Counter()
+        for name, total in ((PUSH_SIZE, self.size), (PUSH_DURATION, self.duration)):
+            found[f"{name}/{method}/sum"] += total  # type: ignore[assignment]  # typeshed's Counter counts ints
+            found[f"{name}/{method}/count"] += self.count
+        for (moment, size), count in self.sizes.items():
+            found[f"{PUSH_SIZE}/{method}/at/{moment}/{_bucket(size)}"] += count
+        for (moment, bucket), count in self.durations.items():
+            found[f"{PUSH_DURATION}/{method}/at/{moment}/{bucket}"] += count
+        return found
+
+
 class Tally:
-    """What one worker has counted and not handed over yet."""
+    """What one worker has counted and not handed over yet. The names are made when it is, not for each request."""
 
     def __init__(self) -> None:
         self._amounts: Counter[str] = Counter()
+        self._requests: Counter[tuple[int, str, str]] = Counter()
+        self._pushes: defaultdict[str, _Observed] = defaultdict(_Observed)
         self._refused: tuple[str, str] | None = None
 
     def count_request(self, *, code: int, handler: str, method: str) -> None:
         """Count one answer."""
-        self._amounts[f"requests/{code}/{handler}/{method.lower()}"] += 1
+        self._requests[code, handler, method] += 1
 
     def count_limit(self, limit: str) -> None:
         """Count a push that was refused because of a limit."""
@@ -73,11 +100,12 @@ class Tally:
 
     def observe_push(self, *, method: str, size: int, duration: float, now: float) -> None:
         """Count one push, refused ones included: bytes of the request, seconds until the answer, unix time."""
-        for name, value in ((PUSH_SIZE, size), (PUSH_DURATION, duration)):
-            field = f"{name}/{method.lower()}"
-            self._amounts[f"{field}/sum"] += value  # type: ignore[assignment]  # typeshed's Counter counts ints
-            self._amounts[f"{field}/count"] += 1
-            self._amounts[f"{field}/at/{int(now) // SLICE}/{_bucket(value)}"] += 1
+        seen, moment = self._pushes[method], int(now) // SLICE
+        seen.count += 1
+        seen.size += size
+        seen.duration += duration
+        seen.sizes[moment, size] += 1
+        seen.durations[moment, _bucket(duration)] += 1
 
     def note_refusal(self, group: str, reason: str) -> None:
         """Note a push that was refused; the last one counts."""
@@ -90,9 +118,13 @@ class Tally:
 
     def take(self) -> dict[str, float]:
         """Hand over what was counted, and begin anew."""
-        taken: dict[str, float] = dict(self._amounts)
-        self._amounts = Counter()
-        return taken
+        taken = self._amounts
+        for (code, handler, method), count in self._requests.items():
+            taken[f"requests/{code}/{handler}/{method.lower()}"] += count
+        for method, seen in self._pushes.items():
+            taken.update(seen.amounts(method.lower()))
+        self._amounts, self._requests, self._pushes = Counter(), Counter(), defaultdict(_Observed)
+        return dict(taken)
 
     def put_back(self, amounts: Mapping[str, float]) -> None:
         """Count again what could not be handed over."""

@@ -43,7 +43,7 @@ async def read_body(request: Request, limit: int) -> bytes:
         BodyTooLarge: it is longer than `limit` bytes, as sent or decompressed.
         BadBody: it is not the gzip or snappy that it claims to be.
     """
-    body = await _receive(request, limit)
+    body = await request.body(limit)
     encoding = request.get_header("Content-Encoding")
     decode = None if encoding is None else _DECODERS.get(encoding.strip().lower())
     if decode is None:
@@ -51,21 +51,6 @@ async def read_body(request: Request, limit: int) -> bytes:
     if len(body) < LONG_PACKED:
         return decode(body, limit)
     return await asyncio.to_thread(decode, body, limit)
-
-
-async def _receive(request: Request, limit: int) -> bytes:
-    if (request.content_length or 0) > limit:
-        raise BodyTooLarge(limit)
-    chunks: list[bytes] = []
-    size = 0
-    async for chunk in request.stream:
-        size += len(chunk)
-        if size > limit:
-            raise BodyTooLarge(limit)
-        chunks.append(chunk)
-    if request.is_cut_short:
-        raise BadBody("unexpected EOF: the client went away, or was silent for too long, before its body was complete")
-    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
 def gunzip(body: bytes, limit: int) -> bytes:

@@ -7,6 +7,7 @@ Never: counts scrapes, or paths that lead nowhere; the original does not either.
 
 import time
 from collections.abc import Awaitable, Callable
+from itertools import chain
 from typing import Any
 
 import falcon.asgi
@@ -47,7 +48,7 @@ class Counting:
             self._tally.note_refusal(*request.context.refusal)
         if handler == PUSH:
             duration = time.perf_counter() - request.context.started
-            self._tally.observe_push(method=method, size=_size(request.scope), duration=duration, now=time.time())
+            self._tally.observe_push(method=method, size=_size(request), duration=duration, now=time.time())
 
 
 class Life:
@@ -66,11 +67,10 @@ class Life:
         await self._stop()
 
 
-def _size(scope: dict[str, Any]) -> int:
+def _size(request: falcon.asgi.Request) -> int:
     """The size of a request as promhttp reckons it: URL, method, protocol, headers, and the length it declares."""
+    scope = request.scope
+    headers = scope["headers"]
     size = len(scope["raw_path"]) + len(scope["query_string"]) + len(scope["method"]) + len("HTTP/1.1")
-    for name, value in scope["headers"]:
-        size += len(value) if name == b"host" else len(name) + len(value)
-        if name == b"content-length" and value.isdigit():
-            size += int(value)
-    return size
+    size += sum(map(len, chain.from_iterable(headers))) + (request.content_length or 0)
+    return size - len("host") * [name for name, _ in headers].count(b"host")

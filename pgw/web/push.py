@@ -79,16 +79,18 @@ class Pushes:
         key, lifetime = self._key(raw), asked_lifetime(request)
         try:
             body = await read_body(request, self._max_body_size)
-            await apply(key, await self._parse(body, request.content_type), lifetime)
+            protobuf = is_protobuf(request.content_type)
+            if len(body) < LONG_BODY:
+                pushed = read_protobuf(body) if protobuf else self._reader.recognize(body)
+            else:
+                pushed = await self._read_long(body, protobuf=protobuf)
+            await apply(key, pushed, lifetime)
         except (PushError, OverLimit) as error:
             request.context.refusal = (key.name, str(error))
             raise
         _done(response, 200 if self._gateway.checks else 202)
 
-    async def _parse(self, body: bytes, content_type: str | None) -> Exposition | Filled:
-        protobuf = is_protobuf(content_type)
-        if len(body) < LONG_BODY:
-            return read_protobuf(body) if protobuf else self._reader.recognize(body)
+    async def _read_long(self, body: bytes, *, protobuf: bool) -> Exposition | Filled:
         async with self._long_turn:
             return await asyncio.to_thread(read_protobuf if protobuf else self._long_reader.recognize, body)
 

@@ -1,8 +1,8 @@
 """Requests, with two things that the server and the framework leave to us.
 
 In: what the server knows of a request.
-Out: a Falcon request that knows when its body is not whole, and whose path is a path.
-Never: reads the body itself.
+Out: a Falcon request that gives its whole body or none of it, and whose path is a path.
+Never: holds more of a body than a limit, and one chunk.
 Follows: ASGI: `http.disconnect` instead of the rest of a body; RFC 9112: `GET http://host/path` means `/path`.
 """
 
@@ -13,33 +13,17 @@ from urllib.parse import unquote
 import falcon.asgi
 from falcon.request import RequestOptions
 
+from pgw.errors import BadBody, BodyTooLarge
+
 Event = dict[str, Any]
 
-
-class _Receiver:
-    """What receives the body of a request, and sees its end.
-
-    An object of its own, which does not know the request: a request that is held by what it holds would be left to the
-    garbage collector.
-    """
-
-    __slots__ = ("_receive", "is_cut_short")
-
-    def __init__(self, receive: Callable[[], Awaitable[Event]]) -> None:
-        self._receive = receive
-        self.is_cut_short = False
-
-    async def __call__(self) -> Event:
-        event = await self._receive()
-        if event["type"] == "http.disconnect":
-            self.is_cut_short = True
-        return event
+CUT_SHORT = "unexpected EOF: the client went away, or was silent for too long, before its body was complete"
 
 
 class Request(falcon.asgi.Request):
     """A request; the type that the app makes them of."""
 
-    __slots__ = ("_receiver",)
+    __slots__ = ("_first_event", "_receive_event")
 
     def __init__(
         self,
@@ -48,13 +32,30 @@ class Request(falcon.asgi.Request):
         first_event: Event | None = None,
         options: RequestOptions | None = None,
     ) -> None:
-        self._receiver = _Receiver(receive)
-        super().__init__(_with_origin_form(scope), self._receiver, first_event, options)
+        self._first_event, self._receive_event = first_event, receive
+        super().__init__(_with_origin_form(scope), receive, first_event, options)
 
-    @property
-    def is_cut_short(self) -> bool:
-        """Whether the client has gone, or was given up, before its body was here; known once the body was read."""
-        return self._receiver.is_cut_short
+    async def body(self, limit: int) -> bytes:
+        """Receive the body, as it was sent. Falcon's stream does that too, at four times the cost for a short one.
+
+        Raises:
+            BodyTooLarge: it is longer than `limit` bytes.
+            BadBody: the client has gone, or was given up, before all of it was here.
+        """
+        if (self.content_length or 0) > limit:
+            raise BodyTooLarge(limit)
+        event, chunks, room = self._first_event or {}, [], limit
+        while True:
+            chunks.append(event.get("body", b""))
+            room -= len(chunks[-1])
+            if room < 0:
+                raise BodyTooLarge(limit)
+            if not event.get("more_body"):
+                break
+            event = await self._receive_event()
+        if event.get("type") == "http.disconnect":
+            raise BadBody(CUT_SHORT)
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
 def _with_origin_form(scope: dict[str, Any]) -> dict[str, Any]:

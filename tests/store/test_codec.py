@@ -40,13 +40,13 @@ def moment(time: int) -> bytes:
 
 def field(fragment: Fragment) -> bytes:
     """A family's field as the script writes it."""
-    return b"\xb0" + moment(fragment.pushed_at) + codec.encode_fragment(fragment)
+    return b"\xb0" + moment(fragment.pushed_at) + codec.Encoder().fragment(fragment, fragment.lines)
 
 
 def header(labels: Labels, pushed_at: int = 0, failed_at: int = 0) -> bytes:
     """A header as the script writes it."""
     times = b"".join(b"\xb0" + moment(time) for time in (pushed_at, failed_at, 0))
-    return b"\x95" + times + b"\xc4\x10" + b"s" * 16 + codec.encode_labels(labels)
+    return b"\x95" + times + b"\xc4\x10" + b"s" * 16 + codec.Encoder().labels(labels)
 
 
 HEADER = header(JOB.labels)

@@ -57,11 +57,11 @@ class Writing:
         self.link = SlowLink()
         link: Any = self.link
         self.writer = Writer(link, pushes, watch=Watch(), timeout=1.0)
-        self.tasks: list[asyncio.Task[Reply]] = []
+        self.tasks: list[asyncio.Future[Reply]] = []
 
     async def begin(self, *writes: Part | Call) -> None:
         """Begin writes, and return when each has come as far as it does without an answer."""
-        self.tasks += [asyncio.create_task(self.writer.write(each)) for each in writes]
+        self.tasks += [self.writer.write(each) for each in writes]
         for _ in range(2 + TURNS):
             await asyncio.sleep(0)
 
@@ -89,7 +89,7 @@ async def test_an_idle_writer_sends_without_waiting_for_more(writing: Writing) -
 
 
 async def test_what_comes_within_some_turns_of_the_loop_shares_a_batch(writing: Writing) -> None:
-    writing.tasks.append(asyncio.create_task(writing.writer.write(part("a"))))
+    writing.tasks.append(writing.writer.write(part("a")))
     for _ in range(TURNS):
         await asyncio.sleep(0)
     await writing.begin(part("b"))
@@ -271,13 +271,13 @@ async def test_pushes_and_deletes_of_one_group_take_effect_in_their_order(redis_
 
 async def test_the_second_of_two_pushes_in_one_batch_sees_the_first(redis_server: RedisServer) -> None:
     async with opened(redis_server.url) as store:
-        first, second = await asyncio.gather(
+        both = (
             store.push(write(JOB, family("a", Type.COUNTER))),
             store.push(write(OTHER, family("a", Type.GAUGE))),
-            return_exceptions=True,
         )
-        assert first == {}
-        assert isinstance(second, InconsistentPush)
+        answers: list[object] = [*await asyncio.gather(*both, return_exceptions=True)]
+        assert answers[0] == {}
+        assert isinstance(answers[1], InconsistentPush)
 
 
 async def test_a_store_that_is_closed_has_stored_what_waited(redis_server: RedisServer) -> None:
