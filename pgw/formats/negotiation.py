@@ -102,7 +102,9 @@ def choose_format(accept: str | None) -> Format:
 
 def is_protobuf(content_type: str | None) -> bool:
     """Tell whether a body is length-delimited protobuf; every other is text."""
-    parsed = _media_type(content_type or "")
+    if content_type is None or PROTOBUF not in content_type.lower():
+        return False  # as nearly always
+    parsed = _media_type(content_type)
     if parsed is None:
         return False
     media_type, parameters = parsed

@@ -124,6 +124,7 @@ def logger_class(settings: Settings) -> type[Logger]:
             self.cfg = cfg
             self.error_log.propagate = True
             logs.configure(settings.log_level, settings.log_format)
+            self.debug = self.error_log.debug  # gunicorn says something of every request; without a step between
 
     return QuietLogger
 

@@ -22,7 +22,7 @@ from pgw.store.base import NO_GUARD, NO_LIMITS, Changes, Copy, Feed, Limits, Ref
 from pgw.store.keys import Keys
 from pgw.store.link import Argument, Call, Link, Reply
 from pgw.store.primary import read_url
-from pgw.store.replies import read_changes, read_verdict, readable_fragment, readable_group
+from pgw.store.replies import STORED, read_changes, read_verdict, readable_fragment, readable_group
 from pgw.store.watch import Watch
 from pgw.store.writer import UNCONFIRMED, Confirmation, Part, Writer
 
@@ -274,6 +274,8 @@ class RedisStore:
 
     async def _write(self, write: Write, mode: str) -> Mapping[str, str]:
         reply = await self._writer.write(self._part(write, mode, ""))
+        if reply == STORED:
+            return {}
         if _is_due(reply):
             reply = await self._settle(write.key, lambda settled: self._part(write, mode, settled), reply)
         return read_verdict(reply, write, self._limits)

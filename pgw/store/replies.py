@@ -15,6 +15,9 @@ from pgw.store import codec
 from pgw.store.base import Changes, Feed, Limits, Write
 from pgw.store.link import Reply
 
+STORED = b""
+"""What the scripts say of a push that they have stored."""
+
 log = logging.getLogger(__name__)
 
 
@@ -66,7 +69,7 @@ def read_verdict(reply: Reply, write: Write, limits: Limits) -> Mapping[str, str
     Raises:
         BadGroupingKey, InconsistentPush, StoreFull: it was refused.
     """
-    if reply == b"":
+    if reply == STORED:
         return {}
     kind, *details = (word.decode() for word in reply)
     if kind == "look":

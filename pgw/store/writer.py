@@ -22,6 +22,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby, islice
+from operator import attrgetter
 from typing import NamedTuple
 
 from pgw.errors import StoreBusy, StoreError, StoreUnavailable
@@ -70,6 +71,7 @@ class Part(NamedTuple):
 
 class _Waiting(NamedTuple):
     write: Part | Call
+    is_part: bool
     size: int
     matters: bool
     since: float
@@ -123,11 +125,11 @@ class Writer:
             StoreBusy: too much waits already.
             StoreUnavailable: as Link.call; or it has waited for too long. This comes in the place of the reply.
         """
-        size = write.size if isinstance(write, Part) else 0
+        is_part, size = (True, write.size) if isinstance(write, Part) else (False, 0)
         if len(self._waiting) >= WAITING_PUSHES or (self._waiting and self._waiting_bytes + size > WAITING_BYTES):
             raise StoreBusy(len(self._waiting))
         reply: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Waiting(write, size, matters, self._watch.earliest, reply))
+        self._waiting.append(_Waiting(write, is_part, size, matters, self._watch.earliest, reply))
         self._waiting_bytes += size
         if self._sending is None:
             self._sending = asyncio.create_task(self._send_all())
@@ -204,9 +206,9 @@ class Writer:
 
 def _runs(batch: Iterable[_Waiting]) -> Iterator[tuple[bool, list[_Waiting]]]:
     """Writes that travel in one call, if they are pushes, or in one call each."""
-    for kind, run in groupby(batch, key=lambda waiting: type(waiting.write)):
+    for is_part, run in groupby(batch, key=attrgetter("is_part")):
         while some := list(islice(run, BATCH_PUSHES)):
-            yield kind is Part, some
+            yield is_part, some
 
 
 def _refuse(waiting: _Waiting, error: StoreError) -> None:

@@ -45,7 +45,11 @@ async def read_body(request: Request, limit: int) -> bytes:
     """
     body = await request.body(limit)
     encoding = request.get_header("Content-Encoding")
-    decode = None if encoding is None else _DECODERS.get(encoding.strip().lower())
+    return body if encoding is None else await _decoded(body, encoding, limit)
+
+
+async def _decoded(body: bytes, encoding: str, limit: int) -> bytes:
+    decode = _DECODERS.get(encoding.strip().lower())
     if decode is None:
         return body
     if len(body) < LONG_PACKED:

@@ -9,7 +9,7 @@ NOTE(pushgateway): DELETE answers when the group is gone; the original only prom
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 import falcon.asgi
 
@@ -51,6 +51,7 @@ class Pushes:
         self._long_reader = TextReader(utf8_names=utf8_names)
         self._long_turn = asyncio.Lock()
         self._keys: dict[bytes, GroupingKey] = {}
+        self._pushes: Mapping[str, _Apply] = {"POST": gateway.push, "PUT": gateway.replace}
 
     async def __call__(self, req: Request, resp: falcon.asgi.Response | None, **_: object) -> None:
         """Answer any method."""
@@ -59,36 +60,37 @@ class Pushes:
         raw = req.scope["raw_path"].partition(b"?")[0]
         if raw not in self._keys and not self._is_plain(raw, req, resp):
             return
-        match req.method:
-            case "POST":
-                await self._push(req, resp, raw, self._gateway.push)
-            case "PUT":
-                await self._push(req, resp, raw, self._gateway.replace)
-            case "DELETE":
-                req.context.handler = "delete"
-                await self._gateway.delete(self._key(raw))
-                _done(resp, 202)
-            case "OPTIONS":
-                resp.set_header("Allow", ALLOW)
-            case _:
-                resp.set_header("Allow", ALLOW)
-                answer(resp, 405, "Method Not Allowed")
+        apply = self._pushes.get(req.method)
+        if apply is None:
+            await self._answer(req, resp, raw)
+        else:
+            await self._push(req, resp, raw, apply)
 
     async def _push(self, request: Request, response: falcon.asgi.Response, raw: bytes, apply: _Apply) -> None:
         request.context.handler = "push"
         key, lifetime = self._key(raw), asked_lifetime(request)
         try:
-            body = await read_body(request, self._max_body_size)
-            protobuf = is_protobuf(request.content_type)
-            if len(body) < LONG_BODY:
-                pushed = read_protobuf(body) if protobuf else self._reader.recognize(body)
-            else:
+            body, protobuf = await read_body(request, self._max_body_size), is_protobuf(request.content_type)
+            if len(body) >= LONG_BODY:
                 pushed = await self._read_long(body, protobuf=protobuf)
+            else:
+                pushed = read_protobuf(body) if protobuf else self._reader.recognize(body)
             await apply(key, pushed, lifetime)
         except (PushError, OverLimit) as error:
             request.context.refusal = (key.name, str(error))
             raise
         _done(response, 200 if self._gateway.checks else 202)
+
+    async def _answer(self, request: Request, response: falcon.asgi.Response, raw: bytes) -> None:
+        """Answer whatever is no push."""
+        if request.method == "DELETE":
+            request.context.handler = "delete"
+            await self._gateway.delete(self._key(raw))
+            _done(response, 202)
+            return
+        response.set_header("Allow", ALLOW)
+        if request.method != "OPTIONS":
+            answer(response, 405, "Method Not Allowed")
 
     async def _read_long(self, body: bytes, *, protobuf: bool) -> Exposition | Filled:
         async with self._long_turn:
