@@ -49,14 +49,19 @@ local function take_pairs(into)
 end
 
 local function read_push(i)
-  local push = {key = KEYS[SHARED + i], names = {}, blobs = {}}
-  push.group, push.mode, push.checked = take(), take(), take() == 'checked'
-  push.shape, push.twin = take(), take()
-  push.labels, push.signature, push.lifetime, push.settled = take(), take(), take(), take() == 'settled'
-  push.lines = take()
-  for f = 1, tonumber(take()) do push.names[f], push.blobs[f] = take(), take() end
-  push.guards, push.witnesses = take_pairs({}), take_pairs({})
-  return push
+  local names, blobs = {}, {}
+  local group, mode, checked, shape, twin, labels, signature, lifetime, settled, lines, families =
+    unpack(ARGV, position + 1, position + 11)
+  position = position + 11
+  for f = 1, tonumber(families) do
+    names[f], blobs[f] = ARGV[position + 1], ARGV[position + 2]
+    position = position + 2
+  end
+  return {
+    key = KEYS[SHARED + i], group = group, mode = mode, checked = checked == 'checked', shape = shape, twin = twin,
+    labels = labels, signature = signature, lifetime = lifetime, settled = settled == 'settled', lines = lines,
+    names = names, blobs = blobs, guards = take_pairs({}), witnesses = take_pairs({}),
+  }
 end
 
 -- What the group holds of the families in question, all of them if they are to be replaced: as name -> type, or false
