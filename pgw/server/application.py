@@ -86,6 +86,7 @@ def options(settings: Settings) -> dict[str, object]:
         "logger_class": logger_class(settings),
         "on_starting": hooks.on_starting,
         "when_ready": hooks.when_ready,
+        "pre_fork": hooks.pre_fork,
         "child_exit": hooks.child_exit,
         "worker_exit": hooks.worker_exit,
         "on_exit": hooks.on_exit,

@@ -14,13 +14,13 @@ import sys
 from collections.abc import Callable
 
 from gunicorn.arbiter import Arbiter
-from gunicorn.workers.gasgi import ASGIWorker
 
 from pgw import __version__
 from pgw.embedded import PrivateRedis
 from pgw.errors import SettingError, StartError
+from pgw.server.shares import Shares
 from pgw.server.sockets import local_url
-from pgw.server.worker import STOP_SIGNALS
+from pgw.server.worker import STOP_SIGNALS, Worker
 from pgw.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -35,6 +35,7 @@ class Hooks:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._redis: PrivateRedis | None = None
+        self._shares = Shares(settings.workers)
 
     def on_starting(self, arbiter: Arbiter) -> None:
         """In the master, first of all: start the private Redis or greet that of the user; see to the main loop."""
@@ -100,21 +101,28 @@ class Hooks:
         elif file.is_file():
             log.warning("%s, written by another Pushgateway, is neither read nor changed (--persistence.file)", file)
 
+    def pre_fork(self, arbiter: Arbiter, worker: Worker) -> None:
+        """In the master, before a worker is forked: give it its share."""
+        others = [each.share for each in arbiter.WORKERS.values()]
+        worker.share = self._shares.share(other.slot for other in others if other is not None)
+
     @staticmethod
-    def child_exit(_arbiter: Arbiter, worker: ASGIWorker) -> None:
-        """In the master, after a worker ended: its gauges no longer count."""
+    def child_exit(_arbiter: Arbiter, worker: Worker) -> None:
+        """In the master, after a worker ended: neither its connections nor its gauges count any more."""
+        if worker.share is not None:
+            worker.share.end()
         from prometheus_client import multiprocess  # noqa: PLC0415  not before its directory is set
 
         multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
 
     @staticmethod
-    def worker_exit(_arbiter: Arbiter, worker: ASGIWorker) -> None:
+    def worker_exit(_arbiter: Arbiter, worker: Worker) -> None:
         """In a worker, at its end: one that never served gives up the whole server.
 
         Without this the master would start workers for ever when the app fails to start: the asgi worker ends as
         if all were well then.
         """
-        if worker.alive and not getattr(worker, "servers", None):
+        if worker.alive and not worker.has_served:
             sys.exit(Arbiter.WORKER_BOOT_ERROR)
 
     def on_exit(self, _arbiter: Arbiter) -> None:

@@ -65,12 +65,12 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
 
     def connection_made(self, transport: Any) -> None:  # noqa: ANN401  uvloop's
         """Begin."""
-        self.worker.connections.add(self)
+        self.worker.connection_begins(self)
         super().connection_made(transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End."""
-        self.worker.connections.discard(self)
+        self.worker.connection_ends(self)
         super().connection_lost(exc)
         if self._task is not None:
             self._task.add_done_callback(self._forget_parser)

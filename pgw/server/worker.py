@@ -1,13 +1,14 @@
-"""The worker: gunicorn's asgi worker, corrected in seven places (seen with gunicorn 26.2 and gunicorn_h1c 0.6.9).
+"""The worker: gunicorn's asgi worker, corrected where it falls short (seen with gunicorn 26.2 and gunicorn_h1c 0.6.9).
 
 In: listening sockets and the app, from gunicorn's master.
 Out: a process that serves.
-Never: serves in the clear what should be encrypted.
+Never: serves in the clear what should be encrypted; takes connections that other workers should have (shares.py).
 """
 
 import asyncio
 import gc
 import logging
+import os
 import resource
 import signal
 import ssl
@@ -15,13 +16,20 @@ from contextlib import suppress
 from typing import Any
 
 from gunicorn import sock
+from gunicorn.asgi.lifespan import LifespanManager
 from gunicorn.asgi.protocol import ASGIProtocol
 from gunicorn.workers import gasgi
 
 from pgw.server.pipeline import Pipeline
 from pgw.server.protocol import Protocol
+from pgw.server.shares import Share
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
+LIFE_SECONDS = 1.0
+"""Between two signs of life; the master is content with one in thirty."""
+ASIDE_SECONDS = 0.002
+"""For which a worker that is far ahead accepts nothing: ten pushes of work, in which any other that lives has come to
+its turn, and soon over if none does."""
 LOOK_SECONDS = 5.0
 """How often all connections are looked at, at a few microseconds each."""
 
@@ -40,35 +48,104 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401  gunicorn's
         super().__init__(*args, **options)
+        self.share: Share | None = None
+        """Set by the master before it forks, see Hooks.pre_fork."""
         self.connections: set[Protocol] = set()
+        self.has_served = False
+        self._stopping = asyncio.Event()
 
     def init_process(self) -> None:
         """Answer malformed requests with 400, and speak our Protocol.
 
         gunicorn answers some errors of the parser in C (its limits, bad chunk extensions), and lets others fall
         through: the client then gets no answer and the log a traceback. All of them are ValueErrors.
-        The class of its connections it takes from its own module.
         """
         ASGIProtocol._check_h1c_protocol_available()  # noqa: SLF001  it sets the attribute, the first time only
         ASGIProtocol._h1c_invalid_chunk_extension = ValueError  # noqa: SLF001
         ASGIProtocol._h1c_protocol_class = Pipeline  # noqa: SLF001
-        gasgi.ASGIProtocol = Protocol
         self.cfg: Any = Settled(self.cfg)
         _allow_many_files()
         gc.freeze()  # what was imported stays: to walk through it took 40 ms, once a second under load
         super().init_process()
 
-    async def _serve(self) -> None:
-        """Take the signals that were kept back since the fork (extend_main_loop): uvloop sees none before this.
+    def connection_begins(self, connection: Protocol) -> None:
+        """Note a connection; the next ones are left to the other workers for a moment if this one is far ahead."""
+        self.connections.add(connection)
+        if self.share is not None:
+            self.share.note(len(self.connections))
+            if self.servers and self.share.is_ahead(len(self.connections)):
+                self._accept_no_more()
+                self.loop.call_later(ASIDE_SECONDS, self._accept)
 
-        And end connections whose clients take too long, for which gunicorn has but one limit, see Protocol.
+    def connection_ends(self, connection: Protocol) -> None:
+        """Forget a connection."""
+        self.connections.discard(connection)
+        if self.share is not None:
+            self.share.note(len(self.connections))
+
+    def handle_exit_signal(self) -> None:
+        """Stop gracefully, at once: gunicorn looks once a second whether it should."""
+        super().handle_exit_signal()
+        self._stopping.set()
+
+    def handle_quit_signal(self) -> None:
+        """Stop without waiting for anybody."""
+        super().handle_quit_signal()
+        self._stopping.set()
+
+    async def _serve(self) -> None:
+        """Serve until the end, as gunicorn does, but with sockets that can be left alone, see _accept.
+
+        The signals that were kept back since the fork (extend_main_loop) are taken here: uvloop sees none before.
         """
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
+        self.lifespan = LifespanManager(self.asgi, self.log, self.state)
+        try:
+            await self.lifespan.startup()
+        except RuntimeError as error:
+            log.error("%s", error)  # noqa: TRY400  the app has logged where it comes from
+            return
+        await self._listen()
+        self.has_served = True
+        log.debug("the worker accepts connections")
         watching = asyncio.create_task(self._watch())
-        await super()._serve()
+        await self._live()
         watching.cancel()
+        await self._shutdown()
+
+    async def _live(self) -> None:
+        """Give signs of life to the master and to the other workers, until this one is to stop."""
+        while self.alive and self.ppid == os.getppid():
+            self.notify()
+            if self.share is not None:
+                self.share.live()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LIFE_SECONDS):
+                    await self._stopping.wait()
+
+    def _accept(self) -> None:
+        """Accept connections again."""
+        self._opening = self.loop.create_task(self._listen())
+
+    async def _listen(self) -> None:
+        """Accept connections, by duplicates of the sockets: they are closed where no more are to be accepted.
+
+        The length of the queue is said each time, because asyncio's own, 100, counts for the socket otherwise: of the
+        jobs of a whole site that push at the full minute, those beyond it would be let in a second later.
+        """
+        context = self._get_ssl_context()
+        for each in self.sockets if self.alive else ():
+            server = await self.loop.create_server(
+                lambda: Protocol(self), sock=each.sock.dup(), ssl=context, backlog=self.cfg.backlog
+            )
+            self.servers.append(server)
+
+    def _accept_no_more(self) -> None:
+        while self.servers:
+            self.servers.pop().close()
 
     async def _watch(self) -> None:
+        """End connections whose clients take too long, for which gunicorn has but one limit, see Protocol."""
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             now = self.loop.time()
@@ -88,9 +165,12 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
         Prometheus that scrapes us keeps one. They are ended, but not at once: a request may be on its way, and its
         answer tells the client that the connection ends.
         """
+        if self.share is not None:
+            self.share.end()
         taken = self._take_waiting()
-        for server in self.servers:
-            server.close()
+        self._accept_no_more()
+        for each in self.sockets:
+            each.close()
         await self._linger()
         for connection in list(self.connections):
             connection.end_if_idle()

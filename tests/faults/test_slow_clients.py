@@ -133,12 +133,21 @@ async def one_connection(
     config.set("keepalive", KEEPALIVE_SECONDS)
     log = SimpleNamespace(access_log_enabled=False, debug=print, exception=print)
     worker = SimpleNamespace(
-        cfg=config, log=log, asgi=app, loop=loop, nr=0, nr_conns=0, max_requests=math.inf, alive=True, connections=set()
+        cfg=config,
+        log=log,
+        asgi=app,
+        loop=loop,
+        nr=0,
+        nr_conns=0,
+        max_requests=math.inf,
+        alive=True,
+        connection_begins=(connections := set[Protocol]()).add,
+        connection_ends=connections.discard,
     )
     server = await loop.create_server(lambda: Protocol(worker), HOST, 0)
     reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
     await asyncio.sleep(ON_ITS_WAY)
-    [connection] = worker.connections
+    [connection] = connections
     try:
         yield connection, reader, writer
     finally:

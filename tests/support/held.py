@@ -1,6 +1,6 @@
 """What the workers of a gateway hold: memory and open files, as Linux counts them.
 
-In: a server.  Out: numbers, those of the worker that has most.
+In: a server.  Out: numbers, of each worker or of the one that has most.
 Never: asks the gateway itself.
 """
 
@@ -23,3 +23,12 @@ def memory_of(server: Server) -> int:
 def files_of(server: Server) -> int:
     """Open files, connections among them."""
     return max(len(list(Path(f"/proc/{pid}/fd").iterdir())) for pid in server.program.workers())
+
+
+def sockets_of(server: Server) -> list[int]:
+    """Open sockets of each worker, connections to Redis among them."""
+    return [_sockets(pid) for pid in server.program.workers()]
+
+
+def _sockets(pid: int) -> int:
+    return sum(str(each.readlink()).startswith("socket:") for each in Path(f"/proc/{pid}/fd").iterdir())
