@@ -1,4 +1,4 @@
-"""Saturation: how many pushes a second a server answers when always as many as it likes are waiting (wrk).
+"""Saturation: how many pushes a second a server answers when there are always some that wait (wrk).
 
 In: a running server and what to push.
 Out: pushes a second, and the processor time of each in the server and in Redis.
@@ -17,7 +17,11 @@ from payload import FRESH_BODY, body
 from processes import cpu_seconds
 from sender import Sender
 
-CONNECTIONS = 16
+CONNECTIONS = (16, 64, 256)
+"""How many pushes are under way at once. Some servers do best with few, others with many: each gets what suits it."""
+TRIAL_SECONDS = 1.0
+QUEUE_SECONDS = 0.5
+"""That a server may need for as many pushes as there are connections, or it would still be at it in the next round."""
 VARIANTS = 8
 """Bodies that take turns: the same series, other values."""
 SLOW_SECONDS = 0.05
@@ -56,6 +60,7 @@ class Load(NamedTuple):
     """One for each push."""
     fresh: bool = False
     """Ten samples with label values that never come again."""
+    connections: int = CONNECTIONS[0]
 
 
 class Measured(NamedTuple):
@@ -67,6 +72,16 @@ class Measured(NamedTuple):
     """Microseconds of processor time for each push, in all processes that answer requests."""
     redis_us: float
     pushes: int
+    connections: int
+
+
+def at_its_best(lab: Lab, server: Server, load: Load) -> Load:
+    """The load with as many connections as let the server answer most pushes. It is warm after that: caches are full,
+    and Go's heap has found its size.
+    """
+    push = _first_push(server, load)
+    loads = [load._replace(connections=each) for each in CONNECTIONS if each * push < QUEUE_SECONDS]
+    return max(loads or [load], key=lambda each: saturate(lab, server, each, TRIAL_SECONDS).rate)
 
 
 def saturate(lab: Lab, server: Server, load: Load, seconds: float) -> Measured:
@@ -76,7 +91,9 @@ def saturate(lab: Lab, server: Server, load: Load, seconds: float) -> Measured:
     slow = not load.new_connections and _first_push(server, load) > SLOW_SECONDS
     pushes, rate = _one_by_one(server, load, seconds) if slow else _wrk(lab, server, load, seconds)
     used = cpu_seconds(fronts) - before[0], cpu_seconds(redis) - before[1]
-    return Measured(rate, 1e6 * used[0] / max(1, pushes), 1e6 * used[1] / max(1, pushes), pushes)
+    return Measured(
+        rate, 1e6 * used[0] / max(1, pushes), 1e6 * used[1] / max(1, pushes), pushes, 1 if slow else load.connections
+    )
 
 
 def _wrk(lab: Lab, server: Server, load: Load, seconds: float) -> tuple[int, float]:
@@ -93,7 +110,7 @@ def _wrk(lab: Lab, server: Server, load: Load, seconds: float) -> tuple[int, flo
             "BENCH_BASE": server.base,
             "BENCH_CONNECTION": "close" if load.new_connections else "keep-alive",
         }
-        command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{max(1, round(seconds))}s", "--timeout", "60s"]
+        command = ["wrk", "-t1", f"-c{load.connections}", f"-d{max(1, round(seconds))}s", "--timeout", "60s"]
         places = {"PORT": str(server.port), "DIR": directory}
         output = lab.run([*command, "-s", "DIR/push.lua", "http://127.0.0.1:PORT"], places, environ)
     if "Non-2xx" in output:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from typing import Any
 
-from closed_loop import Load, Measured, saturate
+from closed_loop import Load, Measured, at_its_best, saturate
 from lab import Lab, Server
 from spread import ratios, shown
 
@@ -16,8 +16,6 @@ OURS, CHECKED, UNCHECKED = "pgw", "pushgateway", "pushgateway, unchecked"
 BARE, VICTORIA = "bare Falcon", "VictoriaMetrics"
 ALL = (OURS, CHECKED, UNCHECKED, BARE, VICTORIA)
 Rounds = dict[str, list[Measured]]
-WARM_SECONDS = 1.0
-"""What each is sent before the rounds begin, and is not counted: caches fill, Go's heap finds its size."""
 
 
 def servers(lab: Lab, running: ExitStack, groups: int = 0, names: Sequence[str] = ALL) -> dict[str, Server]:
@@ -39,11 +37,10 @@ def start(lab: Lab, name: str, groups: int) -> AbstractContextManager[Server]:
 
 
 def compare(lab: Lab, contest: Mapping[str, tuple[Server, Load]], seconds: float, rounds: int) -> Rounds:
-    """All rounds: name -> what was measured in each."""
+    """All rounds, each server with the number of connections that suits it: name -> what was measured in each."""
     found: Rounds = {name: [] for name in contest}
     if rounds > 1:
-        for server, load in contest.values():
-            saturate(lab, server, load, WARM_SECONDS)
+        contest = {name: (server, at_its_best(lab, server, load)) for name, (server, load) in contest.items()}
     for _ in range(rounds):
         for name, (server, load) in contest.items():
             found[name].append(saturate(lab, server, load, seconds))
@@ -52,6 +49,7 @@ def compare(lab: Lab, contest: Mapping[str, tuple[Server, Load]], seconds: float
 
 COLUMNS = (
     "server",
+    "connections",
     "{}/s: median (least..most)",
     "server CPU, µs a push",
     "Redis CPU",
@@ -76,6 +74,7 @@ def row(name: str, rounds: Rounds, wanted: float | None, unit: int) -> list[str]
     compared = shown(ratios([each.rate for each in rounds[OURS]], [each.rate for each in measured]))
     return [
         name,
+        str(measured[0].connections),
         shown([each.rate * unit for each in measured]),
         shown([each.front_us for each in measured]),
         shown([each.redis_us for each in measured]),

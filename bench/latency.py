@@ -10,7 +10,7 @@ gets at its highest share. One group stored; rounds alternate. The generator run
 from contextlib import ExitStack
 from typing import NamedTuple
 
-from closed_loop import Load, saturate
+from closed_loop import Load, at_its_best, saturate
 from contest import BARE, CHECKED, OURS, UNCHECKED, servers
 from lab import Lab, Server
 from open_loop import latencies, pushes
@@ -44,7 +44,8 @@ def measure(lab: Lab, plan: Plan) -> Findings:
     """Compare all."""
     with ExitStack() as running:
         started = servers(lab, running, 1, plan.names)
-        most = {name: saturate(lab, server, Load(), plan.seconds).rate for name, server in started.items()}
+        loads = {name: at_its_best(lab, server, Load()) for name, server in started.items()}
+        most = {name: saturate(lab, server, loads[name], plan.seconds).rate for name, server in started.items()}
         cases = cases_of(started, most, plan.shares)
         found: list[list[list[float]]] = [[] for _ in cases]
         for _ in range(plan.rounds):

@@ -1,8 +1,8 @@
 """How many pushes of 10 samples a second, by how many groups are stored? Over connections that are kept.
 
-Closed loop (wrk, one thread, 16 connections), so it finds saturation and says nothing of latency. Rounds of all servers
-alternate, and ratios are taken within a round. Processor time is that of all processes that answer requests, and of
-Redis; the bare Falcon endpoint shows what gunicorn and Falcon leave us.
+Closed loop (wrk, one thread, for each server as many connections as suit it), so it finds saturation and says nothing
+of latency. Rounds of all servers alternate, and ratios are taken within a round. Processor time is that of all
+processes that answer requests, and of Redis; the bare Falcon endpoint shows what gunicorn and Falcon leave us.
 
     python bench/push_rate.py [smoke|quick|full]
 """

@@ -17,6 +17,7 @@ from spread import shown
 
 COLUMNS = (
     "groups",
+    "connections",
     "Redis CPU, µs a push: median (least..most)",
     "redis-benchmark HSET/s",
     "Redis CPU, µs an HSET",
@@ -31,6 +32,7 @@ class Plan(NamedTuple):
     """How much of it."""
 
     groups: tuple[int, ...]
+    connections: tuple[int, ...]
     seconds: float
     rounds: int
     sets: int
@@ -45,23 +47,27 @@ class Found(NamedTuple):
 
 
 def measure(lab: Lab, plan: Plan) -> Findings:
-    """Measure with each number of groups."""
-    found = {groups: measure_with(lab, groups, plan) for groups in plan.groups}
-    rows = [row_of(groups, each) for groups, each in found.items()]
-    curve = {f"{groups:,} groups": max(each.push_us) for groups, each in found.items()}
-    plot = Plot("", "microseconds of Redis for a push (the most of all rounds)", bars=curve)
-    return Findings(COLUMNS, rows, plot, {groups: each._asdict() for groups, each in found.items()})
+    """Measure with each number of groups, and of connections: pushes that are under way together share a script."""
+    found: dict[tuple[int, int], Found] = {}
+    for groups in plan.groups:
+        with lab.pgw(groups) as server:
+            for connections in plan.connections:
+                found[groups, connections] = measure_with(lab, server, Load(groups, connections=connections), plan)
+    rows = [row_of(*case, each) for case, each in found.items()]
+    curve = {f"{groups:,} groups, {connections}": max(each.push_us) for (groups, connections), each in found.items()}
+    plot = Plot("", "microseconds of Redis for a push (the most of all rounds), by connections", bars=curve)
+    raw = [{"groups": case[0], "connections": case[1], **each._asdict()} for case, each in found.items()]
+    return Findings(COLUMNS, rows, plot, raw)
 
 
-def measure_with(lab: Lab, groups: int, plan: Plan) -> Found:
-    """All rounds with so many groups."""
+def measure_with(lab: Lab, server: Server, load: Load, plan: Plan) -> Found:
+    """All rounds under one load."""
     found = Found([], [], [])
-    with lab.pgw(groups) as server:
-        for _ in range(plan.rounds):
-            found.push_us.append(saturate(lab, server, Load(groups), plan.seconds).redis_us)
-            rate, microseconds = hset(lab, server, plan.sets)
-            found.sets_per_second.append(rate)
-            found.set_us.append(microseconds)
+    for _ in range(plan.rounds):
+        found.push_us.append(saturate(lab, server, load, plan.seconds).redis_us)
+        rate, microseconds = hset(lab, server, plan.sets)
+        found.sets_per_second.append(rate)
+        found.set_us.append(microseconds)
     return found
 
 
@@ -77,11 +83,12 @@ def hset(lab: Lab, server: Server, count: int) -> tuple[float, float]:
     return float(line.split(",")[1].strip('"')), 1e6 * used / count
 
 
-def row_of(groups: int, found: Found) -> list[str]:
+def row_of(groups: int, connections: int, found: Found) -> list[str]:
     """One row."""
     in_sets = [push * rate / 1e6 for push, rate in zip(found.push_us, found.sets_per_second, strict=True)]
     return [
         f"{groups:,}",
+        str(connections),
         shown(found.push_us),
         shown(found.sets_per_second),
         shown(found.set_us),
@@ -94,9 +101,9 @@ QUESTION = Question(
     "redis_cpu",
     "Redis CPU for a push of 10 samples in 2 families, in HSETs",
     {
-        Size.SMOKE: Plan((1,), 1, 1, 10_000),
-        Size.QUICK: Plan((1, 1_000), 3, 3, 500_000),
-        Size.FULL: Plan((1, 1_000), 8, 5, 2_000_000),
+        Size.SMOKE: Plan((1,), (16,), 1, 1, 10_000),
+        Size.QUICK: Plan((1, 1_000), (16, 64), 3, 3, 500_000),
+        Size.FULL: Plan((1, 1_000), (16, 64), 8, 5, 2_000_000),
     },
     measure,
 )
