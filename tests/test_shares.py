@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pgw.server.shares import SILENT_SECONDS, SLACK, Shares
+from pgw.server.shares import SILENT_NANOSECONDS, SLACK, Shares
 
 if TYPE_CHECKING:
     from pgw.server.shares import Share
@@ -65,10 +65,10 @@ def test_one_that_has_ended_does_not_count() -> None:
 
 def test_one_that_gives_no_sign_of_life_does_not_count_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
     me, _ = workers(100, 0)
-    now, silent = time.monotonic_ns(), round(SILENT_SECONDS * 1e9)
-    monkeypatch.setattr(time, "monotonic_ns", lambda: now + silent // 2)
+    now = time.monotonic_ns()
+    monkeypatch.setattr(time, "monotonic_ns", lambda: now + SILENT_NANOSECONDS // 2)
     assert me.is_ahead(100)
-    monkeypatch.setattr(time, "monotonic_ns", lambda: now + 2 * silent)
+    monkeypatch.setattr(time, "monotonic_ns", lambda: now + 2 * SILENT_NANOSECONDS)
     assert not me.is_ahead(100)
 
 

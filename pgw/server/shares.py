@@ -15,7 +15,7 @@ from collections.abc import Iterable
 
 SLACK = 4
 """Connections that a worker may have more than another, and a quarter: less is chance, and not worth a moment."""
-SILENT_SECONDS = 2.5
+SILENT_NANOSECONDS = 2_500_000_000
 """After which a worker does not count: it gives a sign of life each second."""
 
 _NUMBER = 8
@@ -47,8 +47,11 @@ class Share:
         enough = (connections - SLACK) * 4
         if enough <= 0:
             return False
-        since = time.monotonic_ns() - round(SILENT_SECONDS * 1e9)
-        return any(sign > since and count * 5 < enough for count, sign in zip(self._counts, self._signs, strict=True))
+        since = time.monotonic_ns() - SILENT_NANOSECONDS
+        for count, sign in zip(self._counts, self._signs, strict=True):  # noqa: SIM110  every new connection asks
+            if count * 5 < enough and sign > since:
+                return True
+        return False
 
 
 class Shares:
