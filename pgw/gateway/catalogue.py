@@ -116,13 +116,11 @@ class Catalogue:
         if before is not None:
             name = before[NAME]  # one string for all that is held of a group, not one for each change
             self._count(before, -1)
-        families, series, size = [], 0, 0
-        for fragment in group.fragments:
-            if fragment.name not in PUSH_TIMES:
-                families.append(fragment.name)
-                series += fragment.lines
-                size += len(fragment.text)
-        row = (name, group.pushed_at, group.failed_at, self._shared(tuple(families)), series, size, expires_at)
+        pushed = [each for each in group.fragments if each.name not in PUSH_TIMES]
+        texts = [each.text for each in pushed]
+        families = self._shared(tuple([each.name for each in pushed]))
+        series, size = sum([text.count(b"\n") for text in texts]), sum(map(len, texts))
+        row = (name, group.pushed_at, group.failed_at, families, series, size, expires_at)
         self._rows[name] = row
         self._count(row, 1)
 

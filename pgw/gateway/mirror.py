@@ -20,7 +20,7 @@ from pgw.formats.escaping import Escaper, Scheme
 from pgw.gateway.catalogue import Catalogue, Pace
 from pgw.gateway.deadlines import Deadlines
 from pgw.gateway.push_times import NAMES as PUSH_TIMES
-from pgw.gateway.push_times import as_shown
+from pgw.gateway.push_times import as_shown, push_times
 from pgw.model.group import MICROSECONDS, Fragment, Group
 from pgw.store.base import Changes, Feed, Store
 from pgw.view.deflate import Segment, deflate
@@ -296,15 +296,17 @@ class Mirror:
 
     def _show(self, name: str, group: Group | None) -> None:
         """Show a group as it is now; nobody need have removed yet what has expired."""
-        shown = group and as_shown(group, self.now, self._linger)
+        shown = group and group.at(self.now, self._linger)
         if group is None or shown is None:
             self._view.drop(name)
             self._deadlines.set(name, 0)
             self._catalogue.drop(name)
             return
-        self._view.put(name, shown.pushed_at, shown.fragments)
-        self._deadlines.set(name, group.deadline + self._linger if group.is_expired(self.now) else group.deadline)
-        self._catalogue.put(name, shown, self._deadlines.of(name))
+        expired = shown is not group
+        self._view.put(name, shown.pushed_at, (*shown.fragments, *push_times(shown, expired=expired)))
+        deadline = group.deadline + self._linger if expired else group.deadline
+        self._deadlines.set(name, deadline)
+        self._catalogue.put(name, shown, deadline)
 
     async def _compressed(self, scheme: Scheme) -> Page:
         pieces = self._view.pieces
