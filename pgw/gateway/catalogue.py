@@ -79,9 +79,13 @@ class Pace:
     def __init__(self) -> None:
         self._since = time.perf_counter()
 
+    def is_over(self) -> bool:
+        """Whether it is time to give way: for loops in which to ask `breathe` each time would take too long."""
+        return time.perf_counter() - self._since > SLICE_SECONDS
+
     async def breathe(self) -> None:
         """Give way, if it is time to."""
-        if time.perf_counter() - self._since > SLICE_SECONDS:
+        if self.is_over():
             await asyncio.sleep(0)
             self._since = time.perf_counter()
 

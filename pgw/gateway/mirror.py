@@ -30,6 +30,8 @@ from pgw.view.view import View
 
 SLICE_GROUPS = 64
 """Groups read at once, as many as the store asks Redis for in one call: 2 ms of the event loop for small ones."""
+SENDING_TURNS = 2
+"""Of the event loop, after which a question that was asked in a task is on its way to Redis."""
 SORTED_NAMES = 10_000
 """Names of groups sorted at once: a few milliseconds; the runs are merged as they are read."""
 LASTING_GROUPS = 1_000
@@ -251,9 +253,7 @@ class Mirror:
         changes = await self._store.changes(self._feed)
         self._note_counters(changes)
         await self._drop(changes)
-        names = list(dict.fromkeys([*changes.changed, *self._deadlines.due(self.now)]))
-        for start in range(0, len(names), SLICE_GROUPS):
-            await self._take(names[start : start + SLICE_GROUPS])
+        await self._take(list(dict.fromkeys([*changes.changed, *self._deadlines.due(self.now)])))
         self._view.show_own(self._own(self.sums, self.now // MICROSECONDS))
         self._view.settle()
         self._freeze()
@@ -289,10 +289,27 @@ class Mirror:
                 await asyncio.sleep(0)
 
     async def _take(self, names: Sequence[str]) -> None:
-        groups, pace = await self._store.groups(names), Pace()
+        """Read groups and show them: a slice, while Redis reads the next one."""
+        slices = [names[start : start + SLICE_GROUPS] for start in range(0, len(names), SLICE_GROUPS)]
+        ahead = [asyncio.create_task(self._store.groups(part)) for part in slices[:1]]
+        try:
+            for number, part in enumerate(slices, 1):
+                groups = await ahead.pop()
+                ahead = [asyncio.create_task(self._store.groups(following)) for following in slices[number:][:1]]
+                for _ in range(SENDING_TURNS):
+                    await asyncio.sleep(0)
+                await self._show_all(part, groups)
+        finally:
+            for task in ahead:  # nobody wants its groups any more
+                task.cancel()
+            await asyncio.gather(*ahead, return_exceptions=True)
+
+    async def _show_all(self, names: Sequence[str], groups: Sequence[Group | None]) -> None:
+        pace = Pace()
         for name, group in zip(names, groups, strict=True):
             self._show(name, group)
-            await pace.breathe()
+            if pace.is_over():
+                await pace.breathe()
 
     def _show(self, name: str, group: Group | None) -> None:
         """Show a group as it is now; nobody need have removed yet what has expired."""
