@@ -120,11 +120,13 @@ class Catalogue:
         if before is not None:
             name = before[NAME]  # one string for all that is held of a group, not one for each change
             self._count(before, -1)
-        pushed = [each for each in group.fragments if each.name not in PUSH_TIMES]
-        texts = [each.text for each in pushed]
-        families = self._shared(tuple([each.name for each in pushed]))
-        series, size = sum([text.count(b"\n") for text in texts]), sum(map(len, texts))
-        row = (name, group.pushed_at, group.failed_at, families, series, size, expires_at)
+        families, series, size = [], 0, 0
+        for family, _, _, text, _, _, _ in group.fragments:
+            if family not in PUSH_TIMES:
+                families.append(family)
+                series += text.count(b"\n")
+                size += len(text)
+        row = (name, group.pushed_at, group.failed_at, self._shared(tuple(families)), series, size, expires_at)
         self._rows[name] = row
         self._count(row, 1)
 
