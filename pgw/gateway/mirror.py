@@ -14,6 +14,7 @@ import heapq
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 
 from pgw.errors import StoreError, StoreUnavailable
 from pgw.formats.escaping import Escaper, Scheme
@@ -289,13 +290,14 @@ class Mirror:
                 await asyncio.sleep(0)
 
     async def _take(self, names: Sequence[str]) -> None:
-        """Read groups and show them: a slice, while Redis reads the next one."""
+        """Read groups and show them: one slice while Redis reads the next."""
         slices = [names[start : start + SLICE_GROUPS] for start in range(0, len(names), SLICE_GROUPS)]
-        ahead = [asyncio.create_task(self._store.groups(part)) for part in slices[:1]]
+        questions = (asyncio.create_task(self._store.groups(part)) for part in slices)  # asked when they are taken
+        ahead = list(islice(questions, 1))
         try:
-            for number, part in enumerate(slices, 1):
+            for part in slices:
                 groups = await ahead.pop()
-                ahead = [asyncio.create_task(self._store.groups(following)) for following in slices[number:][:1]]
+                ahead = list(islice(questions, 1))
                 for _ in range(SENDING_TURNS):
                     await asyncio.sleep(0)
                 await self._show_all(part, groups)
@@ -319,7 +321,7 @@ class Mirror:
             self._deadlines.set(name, 0)
             self._catalogue.drop(name)
             return
-        expired = shown is not group
+        expired = group.is_expired(self.now)
         self._view.put(name, shown.pushed_at, (*shown.fragments, *push_times(shown, expired=expired)))
         deadline = group.deadline + self._linger if expired else group.deadline
         self._deadlines.set(name, deadline)

@@ -31,12 +31,12 @@ _HELPS = {
 }
 
 SHAPES_REMEMBERED = 64
-"""Sets of label names; a fleet has a handful, and to make a template anew takes 10 µs."""
+"""Sets of label names: of grouping keys, of which a fleet has a handful."""
 
 _FROM = 10**15
 """Microseconds in September 2001: from here on they have 16 digits."""
 _BEFORE = 2**33 * MICROSECONDS
-"""In the year 2242: from there on a double of seconds no longer tells two microseconds apart."""
+"""In the year 2242: up to there each microsecond is nearest to a double of its own."""
 
 
 def push_times(group: Group, *, expired: bool = False) -> list[Fragment]:
@@ -68,11 +68,11 @@ def _fragment(name: str, labels: str, moment: int) -> Fragment:
 
 
 def seconds(moment: int) -> str:
-    """Write microseconds as a scrape shows seconds: what `format_float` says of them, in a fourth of its time."""
+    """Write microseconds as a scrape shows seconds: as `format_float` does, only sooner."""
     if not moment:
         return "0"
     if _FROM <= moment < _BEFORE and moment % 10:
-        # All 16 digits are needed, because the double is nearer to these than to any others, and the last is not 0.
+        # The last digit is not 0, and no other 16 digits, nor fewer, read as the same double: they are the shortest.
         return f"{moment / MICROSECONDS:.15e}"
     return format_float(moment / MICROSECONDS)
 

@@ -11,8 +11,8 @@ field "", is the array [push time, failure time, deadline, signature, {label: va
 length, so that the scripts build and read the header by position and redis-cli shows it to a person.
 """
 
-from collections.abc import Sequence
-from sys import intern
+import sys
+from collections.abc import Iterable, Sequence
 from typing import cast
 
 import msgpack
@@ -27,13 +27,13 @@ UNCHECKED = 1
 """Flag: pushed with the consistency check off."""
 TIME_DIGITS = 16
 """Microseconds since 1970 have so many until the year 2286."""
+_ARRAY_OF_TWO = b"\x92"
+"""What makes one object of the two in a family's field, so that both are read in one call."""
+_TYPES = {int(kind): kind for kind in Type}
 MOST_LINES = 99_999_999
 """As many as 8 digits can say; the lines of one family in one group would have gigabytes then."""
 
 _UTF8 = {"errors": "surrogateescape"}
-_ARRAY_OF_TWO = b"\x92"
-"""What makes one object of the two in a family's field, so that they are read in one go."""
-_TYPES = {int(kind): kind for kind in Type}
 
 
 def encode_fragment(fragment: Fragment) -> bytes:
@@ -49,16 +49,18 @@ def encode_fragment(fragment: Fragment) -> bytes:
 def decode_fragment(name: str, value: bytes) -> Fragment:
     """Decode the value of a family's field."""
     try:
-        time, (kind, flags, _lines, text_help, text, *rest) = msgpack.unpackb(_ARRAY_OF_TWO + value)
-        pushed_at = _moment(time)
+        pushed_at, (kind, flags, _lines, text_help, text, *rest) = msgpack.unpackb(_ARRAY_OF_TWO + value)
         details = tuple(rest[0]) if rest else ()
-        if type(text) is not bytes or not (text_help is None or type(text_help) is str):
-            raise TypeError(f"{text_help!r} and {text!r} are not a help and lines")
-        if details:
-            _require_bytes(details)
-        return Fragment(name, _TYPES[kind], text_help, text, bool(flags & UNCHECKED), pushed_at, details)
-    except (ValueError, TypeError, KeyError, msgpack.UnpackException) as error:
-        raise CorruptGroup(name, f"{type(error).__name__}: {error}") from error
+        if type(text) is not bytes or details:
+            _require((text, *details), bytes)
+        if text_help is not None and type(text_help) is not str:
+            _require((text_help,), str)
+        unchecked = bool(flags & UNCHECKED)
+        return Fragment(name, _TYPES[kind], text_help, text, unchecked, _moment(pushed_at), details)
+    except KeyError as error:
+        raise CorruptGroup(name, f"{error} is not the number of a type") from error
+    except (ValueError, TypeError, msgpack.UnpackException) as error:
+        raise CorruptGroup(name, str(error)) from error
 
 
 def encode_labels(labels: Labels) -> bytes:
@@ -71,13 +73,11 @@ def decode_group(name: str, fields: Sequence[bytes]) -> Group | None:
     if not fields:
         return None
     try:
-        (first, header), *families = sorted(zip(fields[::2], fields[1::2], strict=True))
-        if first != HEADER_FIELD:
-            raise ValueError("it has no header")
+        (_, header), *families = _by_name(fields)
         pushed_at, failed_at, deadline, _signature, labels = msgpack.unpackb(header)
-        # Names are for ever the same few: one string for all that is held of a family, not one for each group.
-        fragments = tuple([decode_fragment(intern(field.decode()), value) for field, value in families])
-        key = GroupingKey(_read_labels(labels))
+        key = GroupingKey(_labels(labels))
+        # Groups hold the same few families: their names are kept once, and not once for each group.
+        fragments = tuple([decode_fragment(sys.intern(field.decode()), value) for field, value in families])
         return Group(key, _moment(pushed_at), _moment(failed_at), fragments, _moment(deadline))
     except CorruptGroup as error:
         raise CorruptGroup(name, f"family {error.key}: {error.reason}") from error
@@ -85,10 +85,18 @@ def decode_group(name: str, fields: Sequence[bytes]) -> Group | None:
         raise CorruptGroup(name, f"{type(error).__name__}: {error}") from error
 
 
-def _read_labels(labels: dict[str, str]) -> Labels:
-    for label in labels.items():
-        if type(label[0]) is not str or type(label[1]) is not str:
-            raise TypeError(f"{label!r} is not a label")
+def _by_name(fields: Sequence[bytes]) -> list[tuple[bytes, bytes]]:
+    """The fields with their values, of which the header is the first."""
+    pairs = sorted(zip(fields[::2], fields[1::2], strict=True))
+    if pairs[0][0] != HEADER_FIELD:
+        raise ValueError("it has no header")
+    return pairs
+
+
+def _labels(labels: dict[str, str]) -> Labels:
+    for name, value in labels.items():
+        if type(name) is not str or type(value) is not str:
+            _require((name, value), str)
     return tuple(sorted(labels.items()))
 
 
@@ -98,7 +106,7 @@ def _moment(text: str) -> int:
     return int(text)
 
 
-def _require_bytes(details: tuple[object, ...]) -> None:
-    for each in details:
-        if type(each) is not bytes:
-            raise TypeError(f"{each!r} is not the details of a metric")
+def _require(values: Iterable[object], kind: type) -> None:
+    for value in values:
+        if not isinstance(value, kind):
+            raise TypeError(f"{value!r} is not of type {kind.__name__}")

@@ -10,7 +10,6 @@ crc32_combine does: appending n zero bytes to a text multiplies its CRC by x^(8n
 
 import zlib
 from collections.abc import Iterable
-from functools import lru_cache
 from typing import NamedTuple
 
 LEVEL = 1
@@ -23,8 +22,6 @@ _POLYNOMIAL = 0xEDB88320
 _ONE = 1 << 31
 _LONGEST_BITS = 40
 """Bits of the longest length, a terabyte."""
-LENGTHS_REMEMBERED = 4096
-"""Texts of pieces mostly keep their length when they change. As many as the pieces of a page of 130 MB; 150 bytes each."""
 _X8 = 1 << 23
 """x^8, in the reflected order of bits that CRC-32 uses."""
 
@@ -77,7 +74,6 @@ _SHIFTS = _squares()
 """x^(8 * 2^k) for each k: any length is a product of these."""
 
 
-@lru_cache(LENGTHS_REMEMBERED)
 def _shift(length: int) -> int:
     result = _ONE
     for bit in range(length.bit_length()):

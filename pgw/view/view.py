@@ -194,9 +194,10 @@ class View:
 
     def _vote(self, name: str, before: _Votes, fragments: Iterable[Fragment]) -> _Votes:
         """Count what a group says now, and no longer what it said before."""
-        now = {}
+        now: dict[str, Vote] = {}
         for each in fragments:
-            vote, said = _vote_of(each), now.get(each.name) or before.get(each.name)
+            vote = Vote(each.type, each.help, each.unchecked, silent=not each.text)
+            said = now.get(each.name) or before.get(each.name)
             if vote != said:
                 self._touched.add(each.name)
                 head = self._head(each.name)
@@ -275,17 +276,13 @@ class View:
 
 
 def _says_the_same(votes: _Votes, fragments: Sequence[Fragment]) -> bool:
-    """Whether a group says of its families what it said before, as it mostly does."""
+    """Whether a group says of the same families, in the same order, what it said before; as it mostly does."""
     if len(votes) != len(fragments):
         return False
-    for family, kind, text_help, text, unchecked, _, _ in fragments:
-        if votes.get(family) != (kind, text_help, unchecked, not text):  # a Vote, without the cost of making one
+    for (family, vote), (name, kind, text_help, text, unchecked, _, _) in zip(votes.items(), fragments, strict=True):
+        if name != family or vote != (kind, text_help, unchecked, not text):  # a Vote, without the cost of making one
             return False
     return True
-
-
-def _vote_of(fragment: Fragment) -> Vote:
-    return Vote(fragment.type, fragment.help, fragment.unchecked, silent=not fragment.text)
 
 
 def _stamped(
