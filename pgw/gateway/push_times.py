@@ -62,11 +62,6 @@ def as_shown(group: Group, now: int, linger: int) -> Group | None:
     return shown._replace(fragments=(*shown.fragments, *push_times(group, expired=group.is_expired(now))))
 
 
-def _fragment(name: str, labels: str, moment: int) -> Fragment:
-    text = f"{name}{{{labels}}} {seconds(moment)}\n"
-    return Fragment(name, Type.GAUGE, _HELPS[name], text.encode(), pushed_at=moment)
-
-
 def seconds(moment: int) -> str:
     """Write microseconds as a scrape shows seconds: as `format_float` does, only sooner."""
     if not moment:
@@ -77,8 +72,13 @@ def seconds(moment: int) -> str:
     return format_float(moment / MICROSECONDS)
 
 
+def _fragment(name: str, labels: str, moment: int) -> Fragment:
+    text = f"{name}{{{labels}}} {seconds(moment)}\n"
+    return Fragment(name, Type.GAUGE, _HELPS[name], text.encode(), pushed_at=moment)
+
+
 def _labels(labels: Labels) -> str:
-    """The labels of the series of a group; these have no others than the group."""
+    """The labels that these series have in a group: its own, and no others."""
     return _template(tuple([name for name, _ in labels])) % tuple([escape_value(value) for _, value in labels])
 
 
