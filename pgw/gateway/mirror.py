@@ -30,8 +30,8 @@ from pgw.view.pieces import Piece
 from pgw.view.view import View
 
 SLICE_GROUPS = 64
-"""Groups read at once, as many as the store asks Redis for in one call: some 0.5 ms to decode small ones, which holds the
-event loop, and 1 ms to show them."""
+"""Groups read at once, as many as the store asks Redis for in one call. Of small ones it takes half a millisecond to decode
+them, and another to show them."""
 SENDING_TURNS = 2
 """Of the event loop, after which a question that was asked in a task is on its way to Redis."""
 SORTED_NAMES = 10_000
