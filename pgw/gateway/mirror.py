@@ -30,8 +30,8 @@ from pgw.view.pieces import Piece
 from pgw.view.view import View
 
 SLICE_GROUPS = 64
-"""Groups read at once, as many as the store asks Redis for in one call. Of small ones it takes half a millisecond to decode
-them, and another to show them."""
+"""Groups read at once, as many as the store asks Redis for in one call: half a millisecond of the event loop to decode
+small ones, and another to show them."""
 SENDING_TURNS = 2
 """Of the event loop, after which a question that was asked in a task is on its way to Redis."""
 SORTED_NAMES = 10_000
