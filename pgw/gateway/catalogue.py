@@ -79,9 +79,13 @@ class Pace:
     def __init__(self) -> None:
         self._since = time.perf_counter()
 
+    def is_over(self) -> bool:
+        """Whether it is time to give way: for loops in which to ask `breathe` each time would take too long."""
+        return time.perf_counter() - self._since > SLICE_SECONDS
+
     async def breathe(self) -> None:
         """Give way, if it is time to."""
-        if time.perf_counter() - self._since > SLICE_SECONDS:
+        if self.is_over():
             await asyncio.sleep(0)
             self._since = time.perf_counter()
 
@@ -117,11 +121,11 @@ class Catalogue:
             name = before[NAME]  # one string for all that is held of a group, not one for each change
             self._count(before, -1)
         families, series, size = [], 0, 0
-        for fragment in group.fragments:
-            if fragment.name not in PUSH_TIMES:
-                families.append(fragment.name)
-                series += fragment.lines
-                size += len(fragment.text)
+        for family, _, _, text, _, _, _ in group.fragments:
+            if family not in PUSH_TIMES:
+                families.append(family)
+                series += text.count(b"\n")
+                size += len(text)
         row = (name, group.pushed_at, group.failed_at, self._shared(tuple(families)), series, size, expires_at)
         self._rows[name] = row
         self._count(row, 1)

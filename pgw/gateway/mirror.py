@@ -14,13 +14,14 @@ import heapq
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 
 from pgw.errors import StoreError, StoreUnavailable
 from pgw.formats.escaping import Escaper, Scheme
 from pgw.gateway.catalogue import Catalogue, Pace
 from pgw.gateway.deadlines import Deadlines
 from pgw.gateway.push_times import NAMES as PUSH_TIMES
-from pgw.gateway.push_times import as_shown
+from pgw.gateway.push_times import as_shown, push_times
 from pgw.model.group import MICROSECONDS, Fragment, Group
 from pgw.store.base import Changes, Feed, Store
 from pgw.view.deflate import Segment, deflate
@@ -29,7 +30,10 @@ from pgw.view.pieces import Piece
 from pgw.view.view import View
 
 SLICE_GROUPS = 64
-"""Groups read at once, as many as the store asks Redis for in one call: 2 ms of the event loop for small ones."""
+"""Groups read at once, as many as the store asks Redis for in one call: half a millisecond of the event loop to decode
+small ones, and another to show them."""
+SENDING_TURNS = 2
+"""Of the event loop, after which a question that was asked in a task is on its way to Redis."""
 SORTED_NAMES = 10_000
 """Names of groups sorted at once: a few milliseconds; the runs are merged as they are read."""
 LASTING_GROUPS = 1_000
@@ -251,9 +255,7 @@ class Mirror:
         changes = await self._store.changes(self._feed)
         self._note_counters(changes)
         await self._drop(changes)
-        names = list(dict.fromkeys([*changes.changed, *self._deadlines.due(self.now)]))
-        for start in range(0, len(names), SLICE_GROUPS):
-            await self._take(names[start : start + SLICE_GROUPS])
+        await self._take(list(dict.fromkeys([*changes.changed, *self._deadlines.due(self.now)])))
         self._view.show_own(self._own(self.sums, self.now // MICROSECONDS))
         self._view.settle()
         self._freeze()
@@ -289,22 +291,42 @@ class Mirror:
                 await asyncio.sleep(0)
 
     async def _take(self, names: Sequence[str]) -> None:
-        groups, pace = await self._store.groups(names), Pace()
+        """Read groups and show them: one slice while Redis reads the next."""
+        slices = [names[start : start + SLICE_GROUPS] for start in range(0, len(names), SLICE_GROUPS)]
+        questions = (asyncio.create_task(self._store.groups(part)) for part in slices)  # asked when they are taken
+        ahead = list(islice(questions, 1))
+        try:
+            for part in slices:
+                groups = await ahead.pop()
+                ahead = list(islice(questions, 1))
+                for _ in range(SENDING_TURNS):
+                    await asyncio.sleep(0)
+                await self._show_all(part, groups)
+        finally:
+            for task in ahead:  # nobody wants its groups any more
+                task.cancel()
+            await asyncio.gather(*ahead, return_exceptions=True)
+
+    async def _show_all(self, names: Sequence[str], groups: Sequence[Group | None]) -> None:
+        pace = Pace()
         for name, group in zip(names, groups, strict=True):
             self._show(name, group)
-            await pace.breathe()
+            if pace.is_over():
+                await pace.breathe()
 
     def _show(self, name: str, group: Group | None) -> None:
         """Show a group as it is now; nobody need have removed yet what has expired."""
-        shown = group and as_shown(group, self.now, self._linger)
+        shown = group and group.at(self.now, self._linger)
         if group is None or shown is None:
             self._view.drop(name)
             self._deadlines.set(name, 0)
             self._catalogue.drop(name)
             return
-        self._view.put(name, shown.pushed_at, shown.fragments)
-        self._deadlines.set(name, group.deadline + self._linger if group.is_expired(self.now) else group.deadline)
-        self._catalogue.put(name, shown, self._deadlines.of(name))
+        expired = group.is_expired(self.now)
+        self._view.put(name, shown.pushed_at, (*shown.fragments, *push_times(shown, expired=expired)))
+        deadline = group.deadline + self._linger if expired else group.deadline
+        self._deadlines.set(name, deadline)
+        self._catalogue.put(name, shown, deadline)
 
     async def _compressed(self, scheme: Scheme) -> Page:
         pieces = self._view.pieces

@@ -9,12 +9,14 @@ NOTE(pushgateway): the original stores a pushed `push_failure_time_seconds` of a
 and knows no `push_expired_time_seconds`.
 """
 
-from collections.abc import Iterator
+from functools import lru_cache
 
 from pgw.formats.numbers import format_float
 from pgw.model.family import Type
 from pgw.model.group import MICROSECONDS, Fragment, Group
-from pgw.model.series import Series, notation
+from pgw.model.grouping import GroupingKey, Labels
+from pgw.model.names import escape_value
+from pgw.model.series import Series
 
 PUSH_TIME = "push_time_seconds"
 FAILURE_TIME = "push_failure_time_seconds"
@@ -22,21 +24,28 @@ EXPIRED_TIME = "push_expired_time_seconds"
 NAMES = frozenset({PUSH_TIME, FAILURE_TIME, EXPIRED_TIME})
 
 _HELP = "Last Unix time when changing this group in the Pushgateway {}."
-_FAMILIES = ((PUSH_TIME, _HELP.format("succeeded")), (FAILURE_TIME, _HELP.format("failed")))
-_EXPIRED = (EXPIRED_TIME, "Unix time when what was pushed to this group expired.")
-_SERIES = Series(PUSH_TIME, ())
-"""All three have the labels of their group, and no others."""
+_HELPS = {
+    PUSH_TIME: _HELP.format("succeeded"),
+    FAILURE_TIME: _HELP.format("failed"),
+    EXPIRED_TIME: "Unix time when what was pushed to this group expired.",
+}
+
+SHAPES_REMEMBERED = 64
+"""Sets of label names: of grouping keys, of which a fleet has a handful."""
+
+_FROM = 10**15
+"""Microseconds in September 2001: from here on they have 16 digits."""
+_BEFORE = 2**33 * MICROSECONDS
+"""In the year 2242: up to there each microsecond is nearest to a double of its own."""
 
 
-def push_times(group: Group, *, expired: bool = False) -> Iterator[Fragment]:
+def push_times(group: Group, *, expired: bool = False) -> list[Fragment]:
     """Write the two; 0 stands for never. The third is there only where something has expired."""
-    rows = list(zip(_FAMILIES, (group.pushed_at, group.failed_at), strict=True))
+    labels = _labels(group.key.labels)
+    found = [_fragment(PUSH_TIME, labels, group.pushed_at), _fragment(FAILURE_TIME, labels, group.failed_at)]
     if expired:
-        rows.append((_EXPIRED, group.deadline))
-    labels = _SERIES.template(group.key) % group.key.values
-    for (name, text_help), moment in rows:
-        text = f"{notation(name, labels)} {format_float(moment / MICROSECONDS)}\n"
-        yield Fragment(name, Type.GAUGE, text_help, text.encode(), pushed_at=moment)
+        found.append(_fragment(EXPIRED_TIME, labels, group.deadline))
+    return found
 
 
 def as_shown(group: Group, now: int, linger: int) -> Group | None:
@@ -51,3 +60,28 @@ def as_shown(group: Group, now: int, linger: int) -> Group | None:
     if shown is None:
         return None
     return shown._replace(fragments=(*shown.fragments, *push_times(group, expired=group.is_expired(now))))
+
+
+def seconds(moment: int) -> str:
+    """Write microseconds as a scrape shows seconds: as `format_float` does, only sooner."""
+    if not moment:
+        return "0"
+    if _FROM <= moment < _BEFORE and moment % 10:
+        # The last digit is not 0, and no other 16 digits, nor fewer, read as the same double: they are the shortest.
+        return f"{moment / MICROSECONDS:.15e}"
+    return format_float(moment / MICROSECONDS)
+
+
+def _fragment(name: str, labels: str, moment: int) -> Fragment:
+    text = f"{name}{{{labels}}} {seconds(moment)}\n"
+    return Fragment(name, Type.GAUGE, _HELPS[name], text.encode(), pushed_at=moment)
+
+
+def _labels(labels: Labels) -> str:
+    """The labels that these series have in a group: its own, and no others."""
+    return _template(tuple([name for name, _ in labels])) % tuple([escape_value(value) for _, value in labels])
+
+
+@lru_cache(SHAPES_REMEMBERED)
+def _template(names: tuple[str, ...]) -> str:
+    return Series(PUSH_TIME, ()).template(GroupingKey(tuple((name, "") for name in names)))

@@ -11,6 +11,7 @@ field "", is the array [push time, failure time, deadline, signature, {label: va
 length, so that the scripts build and read the header by position and redis-cli shows it to a person.
 """
 
+import sys
 from collections.abc import Iterable, Sequence
 
 import msgpack
@@ -25,8 +26,9 @@ UNCHECKED = 1
 """Flag: pushed with the consistency check off."""
 TIME_DIGITS = 16
 """Microseconds since 1970 have so many until the year 2286."""
-_STAMP = 1 + TIME_DIGITS
-"""Bytes of a time, as msgpack has it."""
+_ARRAY_OF_TWO = b"\x92"
+"""What makes one object of the two in a family's field, so that both are read in one call."""
+_TYPES = {int(kind): kind for kind in Type}
 MOST_LINES = 99_999_999
 """As many as 8 digits can say; the lines of one family in one group would have gigabytes then."""
 
@@ -68,12 +70,16 @@ class Encoder:
 def decode_fragment(name: str, value: bytes) -> Fragment:
     """Decode the value of a family's field."""
     try:
-        pushed_at = _moment(msgpack.unpackb(value[:_STAMP]))
-        kind, flags, _lines, text_help, text, *rest = msgpack.unpackb(value[_STAMP:])
+        pushed_at, (kind, flags, _lines, text_help, text, *rest) = msgpack.unpackb(_ARRAY_OF_TWO + value)
         details = tuple(rest[0]) if rest else ()
-        _require((text, *details), bytes)
-        _require(() if text_help is None else (text_help,), str)
-        return Fragment(name, Type(kind), text_help, text, bool(flags & UNCHECKED), pushed_at, details)
+        if type(text) is not bytes or details:
+            _require((text, *details), bytes)
+        if text_help is not None and type(text_help) is not str:
+            _require((text_help,), str)
+        unchecked = bool(flags & UNCHECKED)
+        return Fragment(name, _TYPES[kind], text_help, text, unchecked, _moment(pushed_at), details)
+    except KeyError as error:
+        raise CorruptGroup(name, f"{error} is not the number of a type") from error
     except (ValueError, TypeError, msgpack.UnpackException) as error:
         raise CorruptGroup(name, str(error)) from error
 
@@ -82,20 +88,32 @@ def decode_group(name: str, fields: Sequence[bytes]) -> Group | None:
     """Decode the reply to HGETALL; None for an empty one, which is a group that does not exist."""
     if not fields:
         return None
-    values = dict(zip(fields[::2], fields[1::2], strict=True))
     try:
-        pushed_at, failed_at, deadline, _signature, labels = msgpack.unpackb(values.pop(HEADER_FIELD))
-        key = GroupingKey(tuple(sorted(labels.items())))
-        _require((part for label in key.labels for part in label), str)
-        return Group(key, _moment(pushed_at), _moment(failed_at), _fragments(values), _moment(deadline))
+        (_, header), *families = _by_name(fields)
+        pushed_at, failed_at, deadline, _signature, labels = msgpack.unpackb(header)
+        key = GroupingKey(_labels(labels))
+        # Groups hold the same few families: their names are kept once, and not once for each group.
+        fragments = tuple([decode_fragment(sys.intern(field.decode()), value) for field, value in families])
+        return Group(key, _moment(pushed_at), _moment(failed_at), fragments, _moment(deadline))
     except CorruptGroup as error:
         raise CorruptGroup(name, f"family {error.key}: {error.reason}") from error
-    except (KeyError, ValueError, TypeError, AttributeError, msgpack.UnpackException) as error:
+    except (ValueError, TypeError, AttributeError, msgpack.UnpackException) as error:
         raise CorruptGroup(name, f"{type(error).__name__}: {error}") from error
 
 
-def _fragments(values: dict[bytes, bytes]) -> tuple[Fragment, ...]:
-    return tuple(decode_fragment(field.decode(), value) for field, value in sorted(values.items()))
+def _by_name(fields: Sequence[bytes]) -> list[tuple[bytes, bytes]]:
+    """The fields with their values, of which the header is the first."""
+    pairs = sorted(zip(fields[::2], fields[1::2], strict=True))
+    if pairs[0][0] != HEADER_FIELD:
+        raise ValueError("it has no header")
+    return pairs
+
+
+def _labels(labels: dict[str, str]) -> Labels:
+    for name, value in labels.items():
+        if type(name) is not str or type(value) is not str:
+            _require((name, value), str)
+    return tuple(sorted(labels.items()))
 
 
 def _moment(text: str) -> int:

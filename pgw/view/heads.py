@@ -27,23 +27,27 @@ class Vote(NamedTuple):
 class Head:
     """The votes for one family."""
 
-    __slots__ = ("_kept", "_votes", "own")
+    __slots__ = ("_kept", "_votes", "own", "unchecked")
 
     def __init__(self) -> None:
         self._votes: Counter[Vote] = Counter()
         self._kept: dict[Vote, Vote] = {}
         self.own: Vote | None = None
         """What the gateway says, if the family is one of its own: that overrules all groups."""
+        self.unchecked = 0
+        """How many groups were pushed with the consistency check off; where there are any, the family is contested."""
 
     def add(self, vote: Vote) -> Vote:
         """Count a group that holds the family; returns the vote to keep, one object for all equal ones."""
         vote = self._kept.setdefault(vote, vote)
         self._votes[vote] += 1
+        self.unchecked += vote.unchecked
         return vote
 
     def remove(self, vote: Vote) -> None:
         """Count a group no longer."""
         self._votes[vote] -= 1
+        self.unchecked -= vote.unchecked
         if not self._votes[vote]:
             del self._votes[vote], self._kept[vote]
 
@@ -53,7 +57,7 @@ class Head:
     @property
     def contested(self) -> bool:
         """Whether some group was pushed with the consistency check off."""
-        return any(vote.unchecked for vote in self._votes)
+        return self.unchecked > 0
 
     @property
     def silent(self) -> bool:

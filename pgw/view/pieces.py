@@ -105,13 +105,33 @@ class Pieces:
         return len(self._pieces)
 
     def put(self, place: Place, text: bytes) -> None:
-        """Let `text` stand at `place`; the same text again changes nothing."""
+        """Let `text` stand at `place`; the same text again changes nothing.
+
+        Most are as long as what stood there, and then a piece begins where one began before: nothing but the text
+        changes. That is written out here because it is done for each family of each group that changes.
+        """
+        number = bisect_right(self._firsts, place) - 1
+        if number >= 0:
+            piece = self._pieces[number]
+            position = bisect_left(piece.places, place)
+            if position < len(piece.places) and piece.places[position] == place:
+                before = piece.texts[position]
+                if before == text:
+                    return
+                if len(before) == len(text):
+                    piece.texts[position] = text
+                    piece.segment = piece.is_legacy = None
+                    self.revision += 1
+                    return
+        self._put_another_length(place, text)
+
+    def _put_another_length(self, place: Place, text: bytes) -> None:
+        """Let a text stand where none did, or one of another length; that may change where pieces begin."""
         if not self._pieces:
             self._pieces, self._firsts = [Piece([], [])], [place]
         number = self._find(place)
         piece = self._pieces[number]
-        if not piece.put(place, text):
-            return
+        piece.put(place, text)
         self.revision += 1
         self._firsts[number] = piece.places[0]
         position = piece.position(place)

@@ -42,6 +42,19 @@ class _Moments(NamedTuple):
         older = self.older.get(name)
         return self.last[name] if older is None else older.get(family, self.last[name])
 
+    def put(self, name: str, last: int, older: Mapping[str, int]) -> None:
+        """Note the last push to a group, and those of families that were pushed before."""
+        self.last[name] = last
+        if older:
+            self.older[name] = older
+        else:
+            self.older.pop(name, None)
+
+    def drop(self, name: str) -> None:
+        """Forget a group."""
+        self.last.pop(name, None)
+        self.older.pop(name, None)
+
 
 class View:
     """What a scrape shows.
@@ -109,24 +122,27 @@ class View:
 
     def put(self, name: str, pushed_at: int, fragments: Sequence[Fragment]) -> None:
         """Show a group as it is now."""
-        votes = self._votes.get(name, _NO_VOTES)
-        now = {fragment.name: self._put_fragment(name, fragment, votes.get(fragment.name)) for fragment in fragments}
-        for family in votes.keys() - now.keys():
-            self._drop_fragment(name, family, votes[family])
-        self._votes[name] = votes if votes == now else self._share(now)
-        self._moments.last[name] = pushed_at
-        older = {each.name: each.pushed_at for each in fragments if each.pushed_at not in (0, pushed_at)}
-        if older:
-            self._moments.older[name] = older
-        else:
-            self._moments.older.pop(name, None)
+        votes = self._votes.get(name)
+        if votes is None or not _says_the_same(votes, fragments):
+            self._votes[name] = self._share(self._vote(name, votes or _NO_VOTES, fragments))
+        older = {}
+        for family, _, _, text, _, moment, details in fragments:
+            place = (family, name)
+            if family in self._hidden or self._heads[family].unchecked:
+                self._touched.add(family)
+                self._hidden.get(family, {}).pop(place, None)
+            if details or self._details:
+                self._put_details(place, details)
+            self.pieces.put(place, text)
+            if moment not in (0, pushed_at):
+                older[family] = moment
+        self._moments.put(name, pushed_at, older)
 
     def drop(self, name: str) -> None:
         """Show a group no longer."""
         for family, vote in self._votes.pop(name, _NO_VOTES).items():
             self._drop_fragment(name, family, vote)
-        self._moments.last.pop(name, None)
-        self._moments.older.pop(name, None)
+        self._moments.drop(name)
 
     def show_own(self, fragments: Iterable[Fragment]) -> None:
         """Show the gateway's own families; their samples stand before those of any group."""
@@ -176,20 +192,22 @@ class View:
             head = self._heads[family] = Head()
         return head
 
-    def _put_fragment(self, name: str, fragment: Fragment, before: Vote | None) -> Vote:
-        vote = Vote(fragment.type, fragment.help, fragment.unchecked, silent=not fragment.text)
-        family = fragment.name
-        if family in self._hidden or vote.unchecked or self._head(family).contested:
-            self._touched.add(family)
-            self._hidden.get(family, {}).pop((family, name), None)
-        self._put_details((family, name), fragment.details)
-        self.pieces.put((family, name), fragment.text)
-        if before is not None:
-            if vote == before:
-                return before
-            self._heads[family].remove(before)
-        self._touched.add(family)
-        return self._head(family).add(vote)
+    def _vote(self, name: str, before: _Votes, fragments: Iterable[Fragment]) -> _Votes:
+        """Count what a group says now, and no longer what it said before."""
+        now: dict[str, Vote] = {}
+        for each in fragments:
+            vote = Vote(each.type, each.help, each.unchecked, silent=not each.text)
+            said = now.get(each.name) or before.get(each.name)
+            if vote != said:
+                self._touched.add(each.name)
+                head = self._head(each.name)
+                if said is not None:
+                    head.remove(said)
+                said = head.add(vote)
+            now[each.name] = said
+        for family in before.keys() - now.keys():
+            self._drop_fragment(name, family, before[family])
+        return now
 
     def _drop_fragment(self, name: str, family: str, vote: Vote) -> None:
         self._touched.add(family)
@@ -255,6 +273,16 @@ class View:
             if text != original:
                 self._hidden.setdefault(place[0], {})[place] = original
             self.pieces.put(place, text)
+
+
+def _says_the_same(votes: _Votes, fragments: Sequence[Fragment]) -> bool:
+    """Whether a group says of the same families, in the same order, what it said before; as it mostly does."""
+    if len(votes) != len(fragments):
+        return False
+    for (family, vote), (name, kind, text_help, text, unchecked, _, _) in zip(votes.items(), fragments, strict=True):
+        if name != family or vote != (kind, text_help, unchecked, not text):  # a Vote, without the cost of making one
+            return False
+    return True
 
 
 def _stamped(

@@ -11,15 +11,18 @@ from typing import Any
 import pytest
 import uvloop
 from gateways import replica
+from hypothesis import example, given
+from hypothesis import strategies as st
 from pushes import INSTANCE, JOB, OTHER, client, group
 from servers import RedisServer
 
 from pgw.errors import StoreUnavailable
+from pgw.formats.numbers import format_float
 from pgw.formats.text_writer import write_head
 from pgw.gateway.mirror import DEFAULT_SCHEME, SLICE_GROUPS, Mirror
-from pgw.gateway.push_times import push_times
+from pgw.gateway.push_times import push_times, seconds
 from pgw.model.family import Type
-from pgw.model.group import Fragment, Group
+from pgw.model.group import MICROSECONDS, Fragment, Group
 from pgw.model.grouping import GroupingKey
 from pgw.store.base import Changes, Feed
 from pgw.view.view import View
@@ -149,6 +152,50 @@ async def test_who_waits_for_a_read_that_fails_reads_anew() -> None:
     with pytest.raises(StoreUnavailable):
         await second
     assert one.store.asked == 2
+
+
+async def test_the_next_groups_are_asked_for_before_those_at_hand_are_shown() -> None:
+    one, shown = Scripted(), []
+    for number in range(3 * SLICE_GROUPS):
+        one.store.push(group(job=str(number)), "1")
+    read = one.store.groups
+
+    async def groups(names: Sequence[str]) -> list[Group | None]:
+        shown.append(len(one.mirror.view.names()))
+        return await read(names)
+
+    one.store.groups = groups  # type: ignore[method-assign]
+    await one.page()
+    assert shown == [0, 0, SLICE_GROUPS]
+
+
+@pytest.mark.parametrize("ends", [StoreUnavailable, asyncio.CancelledError])
+async def test_a_read_that_ends_early_leaves_no_question_behind(ends: type[BaseException]) -> None:
+    one, asked, third = Scripted(), 0, asyncio.Event()
+    for number in range(4 * SLICE_GROUPS):
+        one.store.push(group(job=str(number)), "1")
+    read = one.store.groups
+
+    async def groups(names: Sequence[str]) -> list[Group | None]:
+        nonlocal asked
+        asked += 1
+        if asked == 3:
+            third.set()
+            if ends is StoreUnavailable:
+                raise StoreUnavailable("away")
+            await asyncio.Event().wait()
+        return await read(names)
+
+    one.store.groups = groups  # type: ignore[method-assign]
+    page = asyncio.create_task(one.page())
+    await third.wait()
+    if ends is asyncio.CancelledError:
+        page.cancel()
+    with pytest.raises(ends):
+        await page
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+    one.store.groups = read  # type: ignore[method-assign]
+    assert (await one.page()).count("\n") == 4 * SLICE_GROUPS
 
 
 async def test_a_scrape_whose_client_has_gone_leaves_the_view_as_it_should_be() -> None:
@@ -339,6 +386,16 @@ TIMES = [
     (1_795_254_979_293_066, 0, "1.795254979293066e+09", "0"),
     (1_000_000, 1_500_000, "1", "1.5"),
 ]
+
+
+@given(st.integers(0, 10**16 - 1) | st.integers(10**15, 2 * 10**15))
+@example(10**15 - 1)
+@example(10**15 + 1)
+@example(2**33 * MICROSECONDS - 1)
+@example(2**33 * MICROSECONDS + 1)
+@example(10**16 - 1)
+def test_seconds_are_written_as_any_other_number(moment: int) -> None:
+    assert seconds(moment) == format_float(moment / MICROSECONDS)
 
 
 @pytest.mark.parametrize(("pushed_at", "failed_at", "pushed", "failed"), TIMES)

@@ -316,6 +316,17 @@ def test_the_same_push_again_changes_no_piece() -> None:
     assert view.pieces.revision == revision
 
 
+def test_a_family_that_comes_twice_is_not_taken_for_another() -> None:
+    """No gateway stores that; somebody may, beside the push times."""
+    x, y = fragment("x", "x 1\n", unchecked=False), fragment("y", "y 1\n", unchecked=False)
+    view = View(write_head)
+    view.put("job/a", 1, [x, y])
+    view.put("job/a", 2, [y, y._replace(text=b"y 2\n")])
+    assert text_of(view) == ["y 2"]
+    view.drop("job/a")
+    assert shown(view) == ""
+
+
 def test_a_group_that_was_never_shown_can_be_dropped() -> None:
     view = View(write_head)
     view.drop("job/a")
