@@ -170,11 +170,20 @@ class Forms:
         self._latest: Recent[tuple[str, int], Form] = Recent(samples, _size)
         """By their first sample line and the number of their lines: nearly always the one that is looked for."""
 
-    def filled(self, text: str) -> Filled | None:
-        """Recognize a body; None where its form is not known, or its values are not those of an ordinary body."""
-        opening = self._known_opening(text)
-        if opening is None:
+    def opening(self, text: str) -> str | None:
+        """The first sample line of a body without its value; None if that is new, and the rest most likely too."""
+        first = _LINE.search(text)
+        if first is None:
             return None
+        opening = first[1]
+        if opening in self._openings.young or self._openings.get(opening):
+            return opening
+        if len(opening) <= LONGEST_REMEMBERED:
+            self._openings.put(opening, True)
+        return None
+
+    def filled(self, text: str, opening: str) -> Filled | None:
+        """Recognize a body; None where its form is not known, or its values are not those of an ordinary body."""
         lines = text.split("\n")
         about = (opening, len(lines))
         form = self._latest.young.get(about) or self._latest.get(about)
@@ -186,18 +195,6 @@ class Forms:
                 return None
             self._latest.put(about, form)
         return form.filled(values)
-
-    def _known_opening(self, text: str) -> str | None:
-        """The first sample line without its value, if that was seen before."""
-        first = _LINE.search(text)
-        if first is None:
-            return None
-        opening = first[1]
-        if opening in self._openings.young or self._openings.get(opening):
-            return opening
-        if len(opening) <= LONGEST_REMEMBERED:
-            self._openings.put(opening, True)
-        return None
 
     def _found(self, text: str) -> Form | None:
         """Find the form of a body by all that is not a value."""

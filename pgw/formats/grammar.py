@@ -45,6 +45,8 @@ class Layout(NamedTuple):
 
     name: str
     label_names: tuple[str, ...]
+    in_order: bool
+    """Whether the label names are sorted."""
 
 
 class Comment(NamedTuple):
@@ -106,7 +108,7 @@ def read_layout(skeleton: str) -> Layout | None:
     names = tuple(_LABEL_NAMES(match["labels"] or ""))
     if len(set(names)) < len(names) or METRIC_NAME_LABEL in names:
         return None
-    return Layout(match["name"], names)
+    return Layout(match["name"], names, in_order=list(names) == sorted(names))
 
 
 def read_ordinary_comment(line: str) -> Comment | None:

@@ -61,6 +61,11 @@ def canonical(text: str) -> str | None:
     return _WORDS.get(text.lower())  # float() takes more texts than Go: with blanks, underscores, other digits
 
 
+def each_canonical(texts: Sequence[str]) -> Sequence[str | None]:
+    """Rewrite the texts of many values, of which none holds a blank, each as `canonical` does."""
+    return texts if _ALL_SHORT(" ".join(texts)) else [canonical(text) for text in texts]
+
+
 def all_canonical(texts: Sequence[str]) -> Sequence[str] | None:
     """Rewrite the texts of many values, of which none holds a blank; None where one of them is not a number."""
     if _ALL_SHORT(" ".join(texts)):
