@@ -19,8 +19,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import length_hint
 
 from pgw.errors import ParseError
+from pgw.formats.compounds import Splits
 from pgw.formats.details import with_details
-from pgw.formats.drafts import Draft, Drafts, Splits
+from pgw.formats.drafts import Draft, Drafts
 from pgw.formats.forms import Filled, Forms
 from pgw.formats.grammar import (
     LEGACY,
@@ -93,7 +94,7 @@ class _Memory:
 
     def __init__(self, series_limit: int) -> None:
         self.heads = Heads(series_limit)
-        self.splits: Splits = Recent(series_limit)
+        self.splits = Splits(series_limit)
         self.comments: Recent[str, Comment] = Recent(series_limit // SERIES_PER_COMMENT)
 
 

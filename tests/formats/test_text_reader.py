@@ -246,7 +246,7 @@ def test_the_names_flag_does_not_admit_everything(body: bytes) -> None:
 
 def remembered(reader: TextReader) -> list[int]:
     memory = reader._memory
-    return [len(memory.heads.known), len(memory.splits), len(memory.heads.layouts), len(memory.comments)]
+    return [len(memory.heads.known), len(memory.splits.bases), len(memory.heads.layouts), len(memory.comments)]
 
 
 def test_memory_is_bounded_under_ever_new_series() -> None:
@@ -285,7 +285,7 @@ def test_what_is_very_long_is_read_but_not_remembered(line: str) -> None:
     longest = max((len(key) for key in [*reader._memory.heads.known.young, *reader._memory.comments.young]), default=0)
     assert longest <= LONGEST_REMEMBERED
     assert all(len(key) <= LONGEST_REMEMBERED for key in reader._memory.heads.layouts.young)
-    assert all(len(str(key)) <= LONGEST_REMEMBERED for key in reader._memory.splits.young)
+    assert all(len(str(key)) <= LONGEST_REMEMBERED for key in reader._memory.splits.bases.young)
 
 
 def test_broken_bytes_in_a_comment_do_not_change_how_the_rest_is_read(reader: TextReader) -> None:
