@@ -11,10 +11,12 @@ Follows: expfmt/text_parse.go of prometheus/common for how lines become messages
 import struct
 from collections.abc import Iterable, Mapping
 from itertools import chain
+from operator import itemgetter
 
 from pgw.formats import metrics_pb2 as pb
 from pgw.formats.numbers import NEGATIVE_ZERO
 from pgw.formats.text_writer import INFINITY
+from pgw.model.consistency import WRITTEN_LABELS
 from pgw.model.family import Family, Histogram, Metric, Summary, Type
 
 VALUE_FIELDS: Mapping[Type, str] = {
@@ -26,6 +28,9 @@ VALUE_FIELDS: Mapping[Type, str] = {
     Type.GAUGE_HISTOGRAM: "histogram",
 }
 """Where a metric of a type has its value."""
+
+_VALUE = itemgetter(1)
+_BOUND = itemgetter(0)
 
 _NO_BOUND = "NaN"
 """A bucket or a quantile at this bound is written, but not read."""
@@ -62,13 +67,13 @@ def with_details(family: Family) -> Family:
 
 def _loses(family: Family) -> bool:
     """Tell whether something of a family from text will not be in its lines; a quick look, as most lose nothing."""
-    if VALUE_FIELDS[family.type] in ("histogram", "summary"):
+    if family.type in WRITTEN_LABELS:
         return any(NEGATIVE_ZERO in _numbers(metric) or _lacks_infinity(metric) for metric in family.metrics)
-    return NEGATIVE_ZERO in [metric[1] for metric in family.metrics]
+    return NEGATIVE_ZERO in map(_VALUE, family.metrics)
 
 
 def _lacks_infinity(metric: Metric) -> bool:
-    return isinstance(metric, Histogram) and all(bound != INFINITY for bound, _ in metric.buckets)
+    return isinstance(metric, Histogram) and INFINITY not in map(_BOUND, reversed(metric.buckets))
 
 
 def _numbers(metric: Metric) -> tuple[str, ...]:

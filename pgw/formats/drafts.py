@@ -115,8 +115,8 @@ class Drafts:
     def _opened(self, place: Place) -> Callable[[Sample], None]:
         draft = place.draft
         if draft.type is None:
-            draft.settle(Type.UNTYPED)
-        if draft.type is None or draft.own_label is None:
+            draft.type = Type.UNTYPED
+        if draft.own_label is None:
             return draft.metrics.append
         if draft.compounds is None:
             draft.compounds = Compounds(draft.name, draft.type, draft.own_label, self._splits, self._fault)

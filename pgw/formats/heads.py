@@ -15,11 +15,13 @@ from collections.abc import Iterator, Sequence
 
 from pgw.formats.grammar import Layout, read_layout
 from pgw.formats.recent import LONGEST_REMEMBERED, Recent
-from pgw.model.names import is_metric_name
+from pgw.model.names import METRIC_NAME
 from pgw.model.series import Series
 
 SERIES_PER_LAYOUT = 10
 """There are far fewer layouts than series, so a tenth of their limit is ample."""
+
+_is_metric_name = METRIC_NAME.fullmatch
 
 
 class Heads:
@@ -57,31 +59,34 @@ class Heads:
             if len(heads) == 1:
                 return [None]
             return [series for head in heads for series in self._made([head], remember=remember)]
-        layouts = {skeleton: self._layout(skeleton) for skeleton in set(skeletons)}
-        values = iter(pieces[1::2])
-        made = [_series(layouts[skeleton], skeleton, values) for skeleton in skeletons]
+        made = self._series(skeletons, iter(pieces[1::2]))
         if remember:
             found = zip(heads, made, strict=True)
             self.known.update({head: series for head, series in found if series and len(head) <= LONGEST_REMEMBERED})
         return made
 
+    def _series(self, skeletons: Sequence[str], values: Iterator[str]) -> Sequence[Series | None]:
+        """Make series of skeletons and all of their label values; no calls that can be spared, there are many lines."""
+        layouts = {skeleton: self._layout(skeleton) for skeleton in set(skeletons) if "{" in skeleton}
+        made: list[Series | None] = []
+        for skeleton in skeletons:
+            layout = layouts.get(skeleton)
+            if layout is not None:
+                name, label_names, in_order = layout
+                labels = tuple(zip(label_names, values))  # noqa: B905  the values behind them are of the next heads
+                made.append(Series.ordered(name, labels) if in_order else Series(name, labels))
+            elif _is_metric_name(skeleton):
+                made.append(Series.ordered(skeleton, ()))
+            else:
+                made.append(None)
+                for _ in range(skeleton.count('""')):
+                    next(values)
+        return made
+
     def _layout(self, skeleton: str) -> Layout | None:
-        if "{" not in skeleton:
-            return Layout(skeleton, (), in_order=True) if is_metric_name(skeleton) else None
         layout = self.layouts.get(skeleton)
         if layout is None:
             layout = read_layout(skeleton)
             if layout is not None and len(skeleton) <= LONGEST_REMEMBERED:
                 self.layouts.put(skeleton, layout)
         return layout
-
-
-def _series(layout: Layout | None, skeleton: str, values: Iterator[str]) -> Series | None:
-    """Make the series of a layout and the next of the label values."""
-    if layout is None:
-        for _ in range(skeleton.count('""')):
-            next(values)
-        return None
-    name, label_names, in_order = layout
-    labels = tuple(zip(label_names, values))  # noqa: B905  the other values are those of the next heads
-    return Series.ordered(name, labels) if in_order else Series(name, labels)
