@@ -10,11 +10,12 @@ Most parts of a metric stand in one place of the body, so the metric of the line
 NOTE(pushgateway): of several counts of one histogram the last one wins; in the original a fraction beats an integer.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from pgw.errors import ParseError
 from pgw.formats.numbers import NEGATIVE_ZERO, canonical, truncated_count
 from pgw.formats.recent import LONGEST_REMEMBERED, Recent
+from pgw.model.consistency import WRITTEN_LABELS
 from pgw.model.family import Histogram, Metric, Sample, Summary, Type
 from pgw.model.grouping import Labels
 from pgw.model.names import quoted
@@ -22,6 +23,12 @@ from pgw.model.series import Series
 
 SERIES_PER_BOUND = 10
 """There are far fewer bounds than series, so a tenth of their limit is ample."""
+
+OWN_LABELS: Mapping[type[Histogram | Summary], str] = {
+    Histogram: WRITTEN_LABELS[Type.HISTOGRAM],
+    Summary: WRITTEN_LABELS[Type.SUMMARY],
+}
+"""The label that tells the parts of one metric apart."""
 
 NO_BOUND = "NaN"
 
@@ -32,11 +39,11 @@ Fault = Callable[[str], ParseError]
 class Splits:
     """What is remembered of samples that were split into a series and a bound."""
 
-    __slots__ = ("_bounds", "bases")
+    __slots__ = ("bases", "bounds")
 
     def __init__(self, series_limit: int) -> None:
         self.bases: Recent[tuple[str, Labels], Series] = Recent(series_limit)
-        self._bounds: Recent[str, str] = Recent(series_limit // SERIES_PER_BOUND)
+        self.bounds: Recent[str, str] = Recent(series_limit // SERIES_PER_BOUND)
 
     def base(self, name: str, labels: Labels) -> Series:
         """The series of a metric, by its family and its labels without the own one."""
@@ -50,11 +57,11 @@ class Splits:
 
     def bound(self, text: str) -> str | None:
         """What an own label says, in canonical text; None if that is not a number."""
-        bound = self._bounds.young.get(text) or self._bounds.get(text)
+        bound = self.bounds.get(text)
         if bound is None:
             bound = canonical(text)
             if bound is not None and len(text) <= LONGEST_REMEMBERED:
-                self._bounds.put(text, bound)
+                self.bounds.put(text, bound)
         return bound
 
 
@@ -73,12 +80,12 @@ class Compound:
 class Compounds:
     """Puts the samples of a family together to histograms or summaries."""
 
-    __slots__ = ("_by_labels", "_fault", "_kind", "_labels", "_latest", "_name", "_own_at", "_own_label", "_splits")
+    __slots__ = ("_by_labels", "_fault", "_labels", "_latest", "_make", "_name", "_own_at", "_own_label", "_splits")
 
-    def __init__(self, name: str, kind: Type, own_label: str, splits: Splits, fault: Fault) -> None:
+    def __init__(self, name: str, make: type[Histogram | Summary], splits: Splits, fault: Fault) -> None:
         self._name = name
-        self._kind = kind
-        self._own_label = own_label
+        self._make = make
+        self._own_label = OWN_LABELS[make]
         self._own_at = 0  # where the own label was the last time
         self._splits = splits
         self._fault = fault
@@ -88,7 +95,7 @@ class Compounds:
 
     def opened(self, suffix: str) -> Callable[[Sample], None]:
         """Where the samples of the name with this suffix go."""
-        is_summary = self._kind is Type.SUMMARY
+        is_summary = self._make is Summary
         if suffix == "_sum":
             return self._add_sum
         if suffix == "_count":
@@ -97,7 +104,7 @@ class Compounds:
 
     def metrics(self) -> list[Metric]:
         """All of them."""
-        make = Summary if self._kind is Type.SUMMARY else Histogram
+        make = self._make
         return [make(it.series, tuple(it.parts), it.observations, it.sum) for it in self._by_labels.values()]
 
     def _add_sum(self, sample: Sample) -> None:
@@ -139,7 +146,8 @@ class Compounds:
             at = self._position(labels)
         if at < len(labels):
             self._own_at = at
-            bound = self._bound(labels[at][1])
+            text = labels[at][1]
+            bound = self._splits.bounds.young.get(text) or self._bound(text)
             labels = labels[:at] + labels[at + 1 :]
         if labels != self._labels:
             self._turn_to(labels)

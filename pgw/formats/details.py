@@ -58,18 +58,16 @@ def kept(details: Iterable[bytes]) -> tuple[bytes, ...]:
 
 def with_details(family: Family) -> Family:
     """Keep of a family that was read from text what its lines will not say: negative zeros, its very buckets."""
-    if not _loses(family):
-        return family
     kind = family.type
+    if not (_loses_parts(family) if kind in WRITTEN_LABELS else NEGATIVE_ZERO in map(_VALUE, family.metrics)):
+        return family
     details = kept(detail(_said(kind, metric), kind, metric) for metric in family.metrics)
     return family._replace(details=details, metrics=[_unsigned(metric) for metric in family.metrics])
 
 
-def _loses(family: Family) -> bool:
-    """Tell whether something of a family from text will not be in its lines; a quick look, as most lose nothing."""
-    if family.type in WRITTEN_LABELS:
-        return any(NEGATIVE_ZERO in _numbers(metric) or _lacks_infinity(metric) for metric in family.metrics)
-    return NEGATIVE_ZERO in map(_VALUE, family.metrics)
+def _loses_parts(family: Family) -> bool:
+    """Tell whether a histogram or a summary loses something; a quick look, as for the others: most lose nothing."""
+    return any(NEGATIVE_ZERO in _numbers(metric) or _lacks_infinity(metric) for metric in family.metrics)
 
 
 def _lacks_infinity(metric: Metric) -> bool:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from pgw.formats.compounds import Compounds, Fault, Splits
 from pgw.model.consistency import SUFFIXES, WRITTEN_LABELS
-from pgw.model.family import Family, Metric, Sample, Type
+from pgw.model.family import Family, Histogram, Metric, Sample, Summary, Type
 
 
 class Draft:
@@ -85,7 +85,7 @@ class Drafts:
         self._fault = fault
         self._by_name: dict[str, Draft] = {}
         self._parts: dict[str, Part] = {}
-        self._open: dict[str, Callable[[Sample], None]] = {}
+        self._open: dict[str, Callable[[Sample], None]] = {}  # of parts only: it is quicker to look up a family
 
     def place(self, name: str) -> Place:
         """The place of a name; what is found at its first appearance holds to the end of the body."""
@@ -93,10 +93,7 @@ class Drafts:
 
     def opened(self, name: str) -> Callable[[Sample], None]:
         """Where the samples of a name go; the first one settles the type."""
-        add = self._open.get(name)
-        if add is None:
-            add = self._open[name] = self._opened(self.place(name))
-        return add
+        return self._open.get(name) or self._opened(name)
 
     def families(self) -> list[Family]:
         """The families that have metrics."""
@@ -112,12 +109,21 @@ class Drafts:
         part = self._parts[name] = Part(draft, f"_{suffix}")
         return part
 
-    def _opened(self, place: Place) -> Callable[[Sample], None]:
-        draft = place.draft
+    def _opened(self, name: str) -> Callable[[Sample], None]:
+        draft = self._by_name.get(name)
+        if draft is None:
+            place = self.place(name)
+            if isinstance(place, Part):
+                return self._opened_part(place, name)
+            draft = place
         if draft.type is None:
             draft.type = Type.UNTYPED
-        if draft.own_label is None:
-            return draft.metrics.append
+        return draft.metrics.append if draft.own_label is None else self._opened_part(Part(draft, ""), name)
+
+    def _opened_part(self, part: Part, name: str) -> Callable[[Sample], None]:
+        draft = part.draft
         if draft.compounds is None:
-            draft.compounds = Compounds(draft.name, draft.type, draft.own_label, self._splits, self._fault)
-        return draft.compounds.opened(place.suffix)
+            kind = Summary if draft.type is Type.SUMMARY else Histogram
+            draft.compounds = Compounds(draft.name, kind, self._splits, self._fault)
+        add = self._open[name] = draft.compounds.opened(part.suffix)
+        return add

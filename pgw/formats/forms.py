@@ -135,7 +135,7 @@ class Form:
         if shown is None or (shown is not values and NEGATIVE_ZERO in shown):
             return None
         numbers = [NOTHING, *shown]
-        if "-" in "".join(self._populations(numbers)):
+        if "-" in "".join(shown) and "-" in "".join(self._populations(numbers)):
             return None
         observations = self._observations(numbers)
         if not "".join(observations).isdigit() and any(truncated_count(each) != each for each in observations):

@@ -249,6 +249,9 @@ class _Reading:
 
 def _taken_apart(lines: Iterable[str]) -> tuple[Sequence[str], Sequence[str]]:
     """Take lines apart before and behind their last blanks; for comments and empty ones something harmless stands."""
-    parts = [(line if line and line[0] != "#" else "# 0").rpartition(" ") for line in lines]
-    heads, _, values = zip(*parts, strict=True)
+    heads, values = [], []
+    for line in lines:
+        head, _, value = (line if line and line[0] != "#" else "# 0").rpartition(" ")
+        heads.append(head)
+        values.append(value)
     return heads, values
