@@ -24,7 +24,7 @@ _SKELETON = re.compile(
     rf'(?P<name>{_NAME})(?:\{{(?P<labels>(?:[a-zA-Z_][a-zA-Z0-9_]*+=""(?:, ?|(?=\}})))*)\}})?'
 ).fullmatch
 _LABEL_NAMES = re.compile(r'([a-zA-Z_][a-zA-Z0-9_]*+)=""').findall
-_COMMENT = re.compile(rf"# (?P<keyword>HELP|TYPE) (?P<name>{_NAME}) (?P<text>[^ \t\\].*)").fullmatch
+_COMMENT = re.compile(rf"# (HELP|TYPE) ({_NAME}) ([^ \t\\].*+)").fullmatch
 
 _NAME_RUN = re.compile(r"(?:[a-zA-Z_:][a-zA-Z0-9_:]*+)?")
 _LABEL_NAME_RUN = re.compile(r"(?:[a-zA-Z_][a-zA-Z0-9_]*+)?")
@@ -49,12 +49,8 @@ class Layout(NamedTuple):
     """Whether the label names are sorted."""
 
 
-class Comment(NamedTuple):
-    """A HELP or TYPE line."""
-
-    keyword: str
-    name: str
-    text: str
+Comment = tuple[str, str, str]
+"""A HELP or TYPE line: its keyword, the metric name and the text."""
 
 
 class Place(Protocol):
@@ -116,7 +112,7 @@ def read_ordinary_comment(line: str) -> Comment | None:
     match = _COMMENT(line)
     if match is None or "\\" in line:
         return None
-    return Comment(match["keyword"], match["name"], match["text"])
+    return match.group(1, 2, 3)
 
 
 class Line:

@@ -26,20 +26,15 @@ from pgw.formats.forms import Filled, Forms
 from pgw.formats.grammar import (
     LEGACY,
     UTF8,
-    Comment,
     Dialect,
     Line,
     read_ordinary_comment,
 )
 from pgw.formats.heads import Heads
 from pgw.formats.numbers import each_canonical
-from pgw.formats.recent import LONGEST_REMEMBERED, Recent
 from pgw.model.family import Exposition, Sample, Type
 from pgw.model.names import is_utf8, quoted
 from pgw.model.series import Series
-
-SERIES_PER_COMMENT = 10
-"""There are far fewer comments than series, so a tenth of their limit is ample."""
 
 BUNDLE = 1_000
 """Lines whose ordinary samples are found at once; more would not be quicker, and take more memory in between."""
@@ -90,12 +85,11 @@ class TextReader:
 class _Memory:
     """What a reader remembers from body to body."""
 
-    __slots__ = ("comments", "heads", "splits")
+    __slots__ = ("heads", "splits")
 
     def __init__(self, series_limit: int) -> None:
         self.heads = Heads(series_limit)
         self.splits = Splits(series_limit)
-        self.comments: Recent[str, Comment] = Recent(series_limit // SERIES_PER_COMMENT)
 
 
 class _Lines:
@@ -173,22 +167,16 @@ class _Reading:
         return series, each_canonical(values)
 
     def _read_other(self, line: str) -> None:
-        comment = self._comment(line) if line[0] == "#" else None
+        """Read a comment, or a sample line that is not ordinary."""
+        comment = read_ordinary_comment(line) if self._utf8 else None
         if comment is None:
             self._read_exactly(line)
-        elif comment.keyword == "HELP":
-            self._draft_without_help(comment.name).help = comment.text
+            return
+        keyword, name, text = comment
+        if keyword == "HELP":
+            self._draft_without_help(name).help = text
         else:
-            self._draft_without_type(comment.name).settle(self._type(comment.text))
-
-    def _comment(self, line: str) -> Comment | None:
-        """Find what an ordinary comment says; None for any other."""
-        comment = self._memory.comments.get(line)
-        if comment is None and self._utf8:
-            comment = read_ordinary_comment(line)
-            if comment is not None and len(line) <= LONGEST_REMEMBERED:
-                self._memory.comments.put(line, comment)
-        return comment
+            self._draft_without_type(name).settle(self._type(text))
 
     def _read_exactly(self, text: str) -> None:
         """Read any line, to the letter."""
