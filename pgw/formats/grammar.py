@@ -112,7 +112,7 @@ def read_ordinary_comment(line: str) -> Comment | None:
     match = _COMMENT(line)
     if match is None or "\\" in line:
         return None
-    return match.group(1, 2, 3)
+    return match[1], match[2], match[3]
 
 
 class Line:

@@ -67,10 +67,13 @@ class Heads:
 
     def _series(self, skeletons: Sequence[str], values: Iterator[str]) -> Sequence[Series | None]:
         """Make series of skeletons and all of their label values; no calls that can be spared, there are many lines."""
-        layouts = {skeleton: self._layout(skeleton) for skeleton in set(skeletons) if "{" in skeleton}
+        known = self.layouts.young.get
         made: list[Series | None] = []
         for skeleton in skeletons:
-            layout = layouts.get(skeleton)
+            layout = known(skeleton)
+            if layout is None and "{" in skeleton:
+                layout = self._layout(skeleton)
+                known = self.layouts.young.get
             if layout is not None:
                 name, label_names, in_order = layout
                 labels = tuple(zip(label_names, values))  # noqa: B905  the values behind them are of the next heads
