@@ -114,6 +114,28 @@ def test_a_value_that_says_more_than_a_number_is_left_to_the_letter(body: str, v
     assert read_or_refuse(reader, variant.encode()) == read_or_refuse(TextReader(), variant.encode())
 
 
+@pytest.mark.parametrize(
+    "variant",
+    [
+        "a 1\n5\n# c\nd 3\n",
+        "a 1\nbb 5\n# c\nd 3\n",
+        "a 1\nb 5 7\n# c\nd 3\n",
+        "a 1\nb 5\n# e\nd 3\n",
+        "a 1\nb 5\n7\nd 3\n",
+        "a 1\nb 5\n\nd 3\n",
+        "a 1\nb 5\n# c\nd 3\n\n",
+        "a 1\nb 5\n# c\nd 3",
+        "a 1\nb 5\n# c\nd 3e 4\n",
+        "a 1\nd 5\n# c\nb 3\n",
+        "a 1\nb \n# c\nd 3\n",
+        "a 1\nb 5\n# c 4\nd 3\n",
+    ],
+)
+def test_a_body_that_only_begins_like_a_known_one_says_what_it_says(variant: str) -> None:
+    reader = taught(b"a 1\nb 2\n# c\nd 3\n")
+    assert read_or_refuse(reader, variant.encode()) == read_or_refuse(TextReader(), variant.encode())
+
+
 def test_a_form_is_learnt_when_it_comes_for_the_third_time() -> None:
     reader = TextReader()
     found = [isinstance(reader.recognize(f"a {number}\n".encode()), Filled) for number in range(5)]
