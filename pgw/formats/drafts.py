@@ -93,7 +93,18 @@ class Drafts:
 
     def opened(self, name: str) -> Callable[[Sample], None]:
         """Where the samples of a name go; the first one settles the type."""
-        return self._open.get(name) or self._opened(name)
+        add = self._open.get(name)
+        if add is not None:
+            return add
+        draft = self._by_name.get(name)
+        if draft is None:
+            place = self._parts.get(name) or self._new_place(name)
+            if isinstance(place, Part):
+                return self._opened_part(place, name)
+            draft = place
+        if draft.type is None:
+            draft.type = Type.UNTYPED
+        return draft.metrics.append if draft.own_label is None else self._opened_part(Part(draft, ""), name)
 
     def families(self) -> list[Family]:
         """The families that have metrics."""
@@ -108,17 +119,6 @@ class Drafts:
             return draft
         part = self._parts[name] = Part(draft, f"_{suffix}")
         return part
-
-    def _opened(self, name: str) -> Callable[[Sample], None]:
-        draft = self._by_name.get(name)
-        if draft is None:
-            place = self.place(name)
-            if isinstance(place, Part):
-                return self._opened_part(place, name)
-            draft = place
-        if draft.type is None:
-            draft.type = Type.UNTYPED
-        return draft.metrics.append if draft.own_label is None else self._opened_part(Part(draft, ""), name)
 
     def _opened_part(self, part: Part, name: str) -> Callable[[Sample], None]:
         draft = part.draft

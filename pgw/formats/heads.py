@@ -67,7 +67,7 @@ class Heads:
 
     def _series(self, skeletons: Sequence[str], values: Iterator[str]) -> Sequence[Series | None]:
         """Make series of skeletons and all of their label values; no calls that can be spared, there are many lines."""
-        known = self.layouts.young.get
+        known, ordered = self.layouts.young.get, Series.ordered
         made: list[Series | None] = []
         for skeleton in skeletons:
             layout = known(skeleton)
@@ -77,9 +77,9 @@ class Heads:
             if layout is not None:
                 name, label_names, in_order = layout
                 labels = tuple(zip(label_names, values))  # noqa: B905  the values behind them are of the next heads
-                made.append(Series.ordered(name, labels) if in_order else Series(name, labels))
+                made.append(ordered(name, labels) if in_order else Series(name, labels))
             elif _is_metric_name(skeleton):
-                made.append(Series.ordered(skeleton, ()))
+                made.append(ordered(skeleton, ()))
             else:
                 made.append(None)
                 for _ in range(skeleton.count('""')):
