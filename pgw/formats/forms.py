@@ -8,14 +8,14 @@ whose second is 2 and so on, and where these numbers come out is where the value
 A batch job pushes the same lines again and again with new numbers in them. To take such a body apart is to cut off each
 line what stood before its value the last time; nothing that depends on names, labels and types has to be done again.
 
-A form is learnt when it is seen for the third time, and bodies whose first line is new are not looked at any further,
-so that bodies which never come again cost next to nothing here. What has an effect beyond its own place is left to the
-reader: values that are not numbers, negative counts, negative zeros.
+A form is learnt when it is seen for the third time, and bodies whose first or last line is new are not looked at any
+further, so that bodies which never come again cost next to nothing here. What has an effect beyond its own place is
+left to the reader: values that are not numbers, negative counts, negative zeros.
 """
 
 import re
 from collections.abc import Callable, Sequence
-from itertools import accumulate, chain, compress, count, pairwise
+from itertools import accumulate, chain, compress, count, pairwise, repeat
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -25,7 +25,7 @@ from pgw.formats.recent import LONGEST_REMEMBERED, Recent
 from pgw.model.family import Exposition, Family, Histogram, Metric, Summary
 
 FORMS_NOTICED = 10_000
-"""Forms that are recognized when they come again; a first line of at most a kilobyte and a number each."""
+"""Forms that are recognized when they come again; a first and a last line and a number each."""
 
 LARGEST = 2_000
 """Samples of a form at most: what is made of a known form is made at once, a few milliseconds for so many. Larger
@@ -36,6 +36,9 @@ _LINE = re.compile(r"^([^#\n].* )[^ \n]+$", re.MULTILINE)
 
 _Pick = Callable[[Sequence[str]], Sequence[str]]
 _Read = Callable[[str], Exposition]
+
+Ends = tuple[str, str]
+"""The first sample line and the last line of a body without their values."""
 
 NOTHING = "0"
 """What the sum or the count of a histogram is that did not come; the value before the first one of a form."""
@@ -113,7 +116,7 @@ class Form:
             for number, family in enumerate(example.families)
             if _is_compound(family)
         ]
-        self._families = [(family.name, family.type, family.help) for family in example.families]
+        self._families = list(zip(*((each.name, each.type, each.help) for each in example.families), strict=True))
 
     def values(self, text: str, lines: Sequence[str]) -> Sequence[str] | None:
         """Take the values out of a body; None if it is not of this form.
@@ -148,7 +151,7 @@ class Form:
         metrics: list[list[Metric]] = [samples[each] for each in self._slices]  # type: ignore[misc]
         for number, fills in self._compounds:
             metrics[number] = [fill(values) for fill in fills]
-        return Exposition([Family(*family, found) for family, found in zip(self._families, metrics, strict=True)])
+        return Exposition(list(map(Family._make, zip(*self._families, metrics, repeat(())))))
 
 
 class Forms:
@@ -163,29 +166,30 @@ class Forms:
         """
         self._read = read
         self._most = min(samples // 2, LARGEST)
-        self._openings: Recent[str, bool] = Recent(FORMS_NOTICED)
+        self._ends: Recent[Ends, bool] = Recent(FORMS_NOTICED)
         self._noticed: Recent[int, bool] = Recent(FORMS_NOTICED)
         self._known: Recent[tuple[str, ...], Form] = Recent(samples, _size)
         """By their lines without values."""
-        self._latest: Recent[tuple[str, int], Form] = Recent(samples, _size)
-        """By their first sample line and the number of their lines: nearly always the one that is looked for."""
+        self._latest: Recent[tuple[Ends, int], Form] = Recent(samples, _size)
+        """By their ends and the number of their lines: nearly always the one that is looked for."""
 
-    def opening(self, text: str) -> str | None:
-        """The first sample line of a body without its value; None if that is new, and the rest most likely too."""
+    def ends(self, text: str) -> Ends | None:
+        """The ends of a body; None if they are new, and all between them most likely too."""
         first = _LINE.search(text)
         if first is None:
             return None
-        opening = first[1]
-        if opening in self._openings.young or self._openings.get(opening):
-            return opening
-        if len(opening) <= LONGEST_REMEMBERED:
-            self._openings.put(opening, True)
+        last = text[text.rfind("\n", 0, -1) + 1 :]
+        ends = first[1], last.rpartition(" ")[0]
+        if ends in self._ends.young or self._ends.get(ends):
+            return ends
+        if max(map(len, ends)) <= LONGEST_REMEMBERED:
+            self._ends.put(ends, True)
         return None
 
-    def filled(self, text: str, opening: str) -> Filled | None:
+    def filled(self, text: str, ends: Ends) -> Filled | None:
         """Recognize a body; None where its form is not known, or its values are not those of an ordinary body."""
         lines = text.split("\n")
-        about = (opening, len(lines))
+        about = (ends, len(lines))
         form = self._latest.young.get(about) or self._latest.get(about)
         values = None if form is None else form.values(text, lines)
         if form is None or values is None:

@@ -8,7 +8,7 @@ Follows: expfmt/text_parse.go of prometheus/common (behaviour page, section 2.2)
 The ordinary sample lines are read many at once: all that stands before a value (the *head*, `name{a="b"}`) goes to
 formats/heads.py and all values to formats/numbers.py, and only then comes one line after the other. Whatever is not of
 that plain kind goes to the exact grammar. Whole bodies that come again with other values are recognized before that
-(formats/forms.py); the series of a body are remembered if it begins like one that was here before. What is remembered
+(formats/forms.py); the series of a body are remembered if it begins and ends like one before. What is remembered
 depends on single lines only and is bounded, in number and in length.
 
 NOTE(pushgateway): a last line without a newline counts like any other, and a line may end in CR LF; the original
@@ -73,10 +73,10 @@ class TextReader:
         text = body.decode(errors="surrogateescape")
         if "\r" in text:
             text = text.replace("\r\n", "\n")
-        opening = self._forms.opening(text)
-        if opening is None:
+        ends = self._forms.ends(text)
+        if ends is None:
             return self._read(text)
-        return self._forms.filled(text, opening) or self._read(text, may_come_again=True)
+        return self._forms.filled(text, ends) or self._read(text, may_come_again=True)
 
     def _read(self, text: str, *, may_come_again: bool = False) -> Exposition:
         return _Reading(self._memory, self._dialect, text, may_come_again=may_come_again).exposition()

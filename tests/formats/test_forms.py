@@ -91,8 +91,8 @@ def test_a_body_is_recognized_whatever_its_values_are(body: str, variant: str | 
 )
 def test_what_is_not_plain_is_read_to_the_letter_each_time(body: str, why: str) -> None:
     reader = taught(body.encode())
-    opening = reader._forms.opening(body)
-    assert opening is None or reader._forms.filled(body, opening) is None, why
+    ends = reader._forms.ends(body)
+    assert ends is None or reader._forms.filled(body, ends) is None, why
     assert read_or_refuse(reader, body.encode()) == read_or_refuse(TextReader(), body.encode())
 
 
@@ -167,8 +167,8 @@ def test_the_memory_of_forms_is_bounded() -> None:
 def test_what_is_noticed_is_bounded() -> None:
     reader = TextReader()
     for number in range(2 * FORMS_NOTICED):
-        reader._forms.opening(f"a_{number} 1\n")
-    assert 0 < len(reader._forms._openings) <= FORMS_NOTICED
+        reader._forms.ends(f"a_{number} 1\n")
+    assert 0 < len(reader._forms._ends) <= FORMS_NOTICED
 
 
 def test_a_body_that_is_larger_than_the_memory_is_not_learnt() -> None:

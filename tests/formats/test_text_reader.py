@@ -34,7 +34,7 @@ KEY = GroupingKey((("job", "j"),))
 
 
 SIGHTINGS = 2
-"""What begins like something that was seen before is remembered."""
+"""What begins and ends like something that was seen before is remembered."""
 
 
 def read_or_refuse(reader: TextReader, body: bytes) -> Exposition | str:
@@ -249,19 +249,20 @@ def remembered(reader: TextReader) -> list[int]:
     return [len(memory.heads.known), len(memory.splits.bases), len(memory.heads.layouts), len(memory.splits.bounds)]
 
 
-@pytest.mark.parametrize("opening", ["", "up 1\n"], ids=["new", "known"])
-def test_memory_is_bounded_under_ever_new_series(opening: str) -> None:
+@pytest.mark.parametrize("ends", ["", "up 1\n"], ids=["new", "known"])
+def test_memory_is_bounded_under_ever_new_series(ends: str) -> None:
     reader = TextReader(series_limit=100)
     for number in range(500):
         lines = ["# TYPE h histogram\n", *(f'h_bucket{{l{number}="{line}",le="{number}"}} 1\n' for line in range(30))]
-        reader.read("".join([opening, *lines]).encode())
+        reader.read("".join([ends, *lines, ends]).encode())
     assert all(size <= limit for size, limit in zip(remembered(reader), [100, 100, 10, 10], strict=True))
 
 
-def test_of_a_body_that_begins_anew_no_series_is_remembered() -> None:
+def test_of_a_body_whose_first_or_last_line_is_new_no_series_is_remembered() -> None:
     reader = TextReader()
     for number in range(5):
         reader.read(f'a{{b="{number}"}} 1\na{{b="x"}} 1\n'.encode())
+        reader.read(f'a{{b="x"}} 1\na{{b="{number}"}} 1\n'.encode())
     assert len(reader._memory.heads.known) == 0
 
 
@@ -291,7 +292,8 @@ def test_a_layout_in_use_stays_remembered() -> None:
 def test_what_is_very_long_is_read_but_not_remembered(line: str) -> None:
     reader = TextReader()
     for _ in range(SIGHTINGS):
-        reader.read(f"up 1\n# TYPE h histogram\n{line.format('x' * (LONGEST_REMEMBERED + 1))}\nh_sum 1\n".encode())
+        long = line.format("x" * (LONGEST_REMEMBERED + 1))
+        reader.read(f"up 1\n# TYPE h histogram\n{long}\nh_sum 1\n".encode())
     longest = max((len(key) for key in reader._memory.heads.known.young), default=0)
     assert longest <= LONGEST_REMEMBERED
     assert all(len(key) <= LONGEST_REMEMBERED for key in reader._memory.heads.layouts.young)
