@@ -34,14 +34,14 @@ class Draft:
         return self
 
     @property
+    def suffix(self) -> str:
+        """What the name of the place has more than that of the family: nothing."""
+        return ""
+
+    @property
     def family_name(self) -> str:
         """The name of the family."""
         return self.name
-
-    @property
-    def suffix(self) -> str:
-        """What the name of the place has more than that of the family."""
-        return ""
 
     def settle(self, kind: Type) -> None:
         """Give the family its type, by a TYPE line or else with its first sample."""
@@ -85,7 +85,7 @@ class Drafts:
         self._fault = fault
         self._by_name: dict[str, Draft] = {}
         self._parts: dict[str, Part] = {}
-        self._open: dict[str, Callable[[Sample], None]] = {}  # of parts only: it is quicker to look up a family
+        self._open: dict[str, Callable[[Sample], None]] = {}  # of histograms and summaries
 
     def place(self, name: str) -> Place:
         """The place of a name; what is found at its first appearance holds to the end of the body."""
@@ -96,15 +96,14 @@ class Drafts:
         add = self._open.get(name)
         if add is not None:
             return add
-        draft = self._by_name.get(name)
-        if draft is None:
-            place = self._parts.get(name) or self._new_place(name)
-            if isinstance(place, Part):
-                return self._opened_part(place, name)
-            draft = place
+        place = self.place(name)
+        draft = place.draft
         if draft.type is None:
             draft.type = Type.UNTYPED
-        return draft.metrics.append if draft.own_label is None else self._opened_part(Part(draft, ""), name)
+        if draft.own_label is None:
+            return draft.metrics.append
+        add = self._open[name] = self._compounds(draft).opened(place.suffix)
+        return add
 
     def families(self) -> list[Family]:
         """The families that have metrics."""
@@ -120,10 +119,8 @@ class Drafts:
         part = self._parts[name] = Part(draft, f"_{suffix}")
         return part
 
-    def _opened_part(self, part: Part, name: str) -> Callable[[Sample], None]:
-        draft = part.draft
+    def _compounds(self, draft: Draft) -> Compounds:
         if draft.compounds is None:
             kind = Summary if draft.type is Type.SUMMARY else Histogram
             draft.compounds = Compounds(draft.name, kind, self._splits, self._fault)
-        add = self._open[name] = draft.compounds.opened(part.suffix)
-        return add
+        return draft.compounds

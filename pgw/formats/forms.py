@@ -140,8 +140,7 @@ class Form:
         numbers = [NOTHING, *shown]
         if "-" in "".join(shown) and "-" in "".join(self._populations(numbers)):
             return None
-        observations = self._observations(numbers)
-        if not "".join(observations).isdigit() and any(truncated_count(each) != each for each in observations):
+        if _one_is_truncated(self._observations(numbers)):
             return None
         return Filled(self, numbers)
 
@@ -252,6 +251,11 @@ def _numbers(metric: Metric) -> list[str]:
 
 def _counts(histogram: Histogram) -> list[str]:
     return [*(count for _, count in histogram.buckets), histogram.observations]
+
+
+def _one_is_truncated(counts: Sequence[str]) -> bool:
+    """Whether a count of a summary would be another one; most are small whole numbers."""
+    return bool(counts) and not "".join(counts).isdigit() and any(truncated_count(each) != each for each in counts)
 
 
 def _is_compound(family: Family) -> bool:

@@ -1,6 +1,7 @@
 """Heads taken apart many at once: each means what it means to the exact grammar, or is left to it."""
 
 import random
+from contextlib import suppress
 from unittest.mock import patch
 
 import pytest
@@ -19,6 +20,8 @@ from pgw.model.family import Exposition
 from pgw.model.series import Series
 
 LIMIT = 1000
+SIGHTINGS = 2
+"""What begins and ends like something that was seen before is remembered."""
 
 PIECES = st.sampled_from(
     ["a", "b:c", "1", "{", "}", "{}", "=", ",", ", ", " ", '"', '""', "\\", '\\"', "b", "b=", '="x"', "é", "#", "\t"]
@@ -151,3 +154,38 @@ def test_a_body_that_begins_and_ends_like_one_before_says_the_same(body: bytes, 
         except ParseError as refused:
             found = str(refused)
         assert found == read_or_refuse(body)
+
+
+LONG = 50_000
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        'a{b="c"}' * LONG,
+        '"' * LONG,
+        'a{b="\n' * LONG,
+        'a{b="c"} 1\n' * LONG + 'a{b="',
+        'a{b="c"} 1\n"\n' * LONG,
+        "\\" * LONG,
+        'a{b="\\\\"} x\n' * LONG,
+        "a{" + 'b="c",' * LONG,
+        "a{" + ",".join(f'b{number}="c"' for number in range(LONG)) + "} 1 x",
+        " " * LONG,
+        "a" + " " * LONG,
+        "a 1" + " 1" * LONG,
+        "a " + "1" * LONG + "x",
+        "0." + "0" * LONG,
+        "a 0." + "0" * LONG + "\n" + "a -\n" * LONG,
+        "# TYPE " * LONG,
+        "# HELP a " + " " * LONG + "\\",
+    ],
+    ids=range(17),
+)  # fmt: skip
+def test_no_body_is_so_hostile_that_its_lines_are_gone_through_again_and_again(body: str) -> None:
+    """Were any of it quadratic, it would take many minutes."""
+    reader = TextReader()
+    for _ in range(SIGHTINGS):
+        for ends in ("", "up 1\n"):
+            with suppress(ParseError):
+                reader.read(f"{ends}{body}\n{ends}".encode())
