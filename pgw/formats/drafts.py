@@ -14,6 +14,8 @@ from pgw.formats.compounds import Compounds, Fault, Splits
 from pgw.model.consistency import SUFFIXES, WRITTEN_LABELS
 from pgw.model.family import Family, Histogram, Metric, Sample, Summary, Type
 
+_UNTYPED = Type.UNTYPED  # to look a member up takes as long as half a Draft
+
 
 class Draft:
     """A family while its body is read, which is the place of the samples of its own name."""
@@ -51,7 +53,7 @@ class Draft:
     def family(self) -> Family:
         """The family, once the body has ended."""
         metrics = self.metrics if self.compounds is None else self.compounds.metrics()
-        return Family(self.name, Type.UNTYPED if self.type is None else self.type, self.help, metrics)
+        return Family(self.name, _UNTYPED if self.type is None else self.type, self.help, metrics)
 
 
 class Part(NamedTuple):
@@ -99,7 +101,7 @@ class Drafts:
         place = self.place(name)
         draft = place.draft
         if draft.type is None:
-            draft.type = Type.UNTYPED
+            draft.type = _UNTYPED
         if draft.own_label is None:
             return draft.metrics.append
         add = self._open[name] = self._compounds(draft).opened(place.suffix)

@@ -15,7 +15,7 @@ left to the reader: values that are not numbers, negative counts, negative zeros
 
 import re
 from collections.abc import Callable, Sequence
-from itertools import accumulate, chain, compress, count, pairwise, repeat
+from itertools import accumulate, chain, compress, count, pairwise
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -150,7 +150,7 @@ class Form:
         metrics: list[list[Metric]] = [samples[each] for each in self._slices]  # type: ignore[misc]
         for number, fills in self._compounds:
             metrics[number] = [fill(values) for fill in fills]
-        return Exposition(list(map(Family._make, zip(*self._families, metrics, repeat(())))))
+        return Exposition(list(map(Family, *self._families, metrics)))
 
 
 class Forms:

@@ -36,7 +36,7 @@ from pgw.model.family import Exposition, Sample, Type
 from pgw.model.names import is_utf8, quoted
 from pgw.model.series import Series
 
-BUNDLE = 1_000
+BUNDLE = 200
 """Lines whose ordinary samples are found at once; more would not be quicker, and take more memory in between."""
 
 _TYPES = {kind.name: kind for kind in Type} | {"GAUGEHISTOGRAM": Type.GAUGE_HISTOGRAM}
