@@ -121,7 +121,8 @@ class Form:
     def values(self, text: str, lines: Sequence[str]) -> Sequence[str] | None:
         """Take the values out of a body; None if it is not of this form.
 
-        A line that does not begin as it should stays whole, which shows in the length of what is left.
+        A line that does not begin as it should stays whole, which shows in the length of what is left; and of a line
+        that is no sample nothing may be left.
         """
         befores, samples = self._outline
         if len(lines) != len(befores):
@@ -130,7 +131,8 @@ class Form:
         left = "".join(found)
         if len(left) + self._width != len(text) or " " in left:
             return None
-        return list(compress(found, samples))
+        values = list(compress(found, samples))
+        return values if len("".join(values)) == len(left) else None
 
     def filled(self, values: Sequence[str]) -> Filled | None:
         """Fill in values as they came; None where the reader has to look at them."""

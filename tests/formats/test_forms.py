@@ -42,6 +42,19 @@ def test_other_values_in_a_known_body_are_read_or_refused_as_by_a_new_reader(
         assert read_or_refuse(reader, variant) == read_or_refuse(TextReader(), variant)
 
 
+@given(BODIES | ORDINARY_BODIES, st.data())
+def test_a_known_body_with_some_characters_changed_is_read_or_refused_as_by_a_new_reader(
+    body: bytes, data: st.DataObject
+) -> None:
+    body = b"a 1\n" + body + b"\na 1\n"
+    reader = taught(body)
+    at = data.draw(st.integers(0, len(body)))
+    end = at + data.draw(st.integers(0, 2))
+    put = data.draw(st.sampled_from([b"", b"1", b"a", b" ", b"#", b"\n", b"# TYPE a x\n", b"a 1\n"]))
+    variant = body[:at] + put + body[end:]
+    assert read_or_refuse(reader, variant) == read_or_refuse(TextReader(), variant)
+
+
 @pytest.mark.parametrize(
     ("body", "variant"),
     [
@@ -129,6 +142,8 @@ def test_a_value_that_says_more_than_a_number_is_left_to_the_letter(body: str, v
         "a 1\nd 5\n# c\nb 3\n",
         "a 1\nb \n# c\nd 3\n",
         "a 1\nb 5\n# c 4\nd 3\n",
+        "a 1\nb 5\n# cd\nd 3\n",
+        "a 1\nb 5\n# c\nd 3\n# TYPE e x",
     ],
 )
 def test_a_body_that_only_begins_like_a_known_one_says_what_it_says(variant: str) -> None:
