@@ -130,24 +130,27 @@ def test_a_value_that_says_more_than_a_number_is_left_to_the_letter(body: str, v
 @pytest.mark.parametrize(
     "variant",
     [
-        "a 1\n5\n# c\nd 3\n",
-        "a 1\nbb 5\n# c\nd 3\n",
-        "a 1\nb 5 7\n# c\nd 3\n",
-        "a 1\nb 5\n# e\nd 3\n",
+        "a 1\n5\n# HELP d c\n\nd 3\n",
+        "a 1\nbb 5\n# HELP d c\n\nd 3\n",
+        "a 1\nb 5 7\n# HELP d c\n\nd 3\n",
+        "a 1\nb 5\n# HELP d e\n\nd 3\n",
         "a 1\nb 5\n7\nd 3\n",
         "a 1\nb 5\n\nd 3\n",
-        "a 1\nb 5\n# c\nd 3\n\n",
-        "a 1\nb 5\n# c\nd 3",
-        "a 1\nb 5\n# c\nd 3e 4\n",
-        "a 1\nd 5\n# c\nb 3\n",
-        "a 1\nb \n# c\nd 3\n",
-        "a 1\nb 5\n# c 4\nd 3\n",
-        "a 1\nb 5\n# cd\nd 3\n",
-        "a 1\nb 5\n# c\nd 3\n# TYPE e x",
+        "a 1\nb 5\n# HELP d c\n\nd 3\n\n",
+        "a 1\nb 5\n# HELP d c\n\nd 3",
+        "a 1\nb 5\n# HELP d c\n\nd 3e 4\n",
+        "a 1\nd 5\n# HELP d c\n\nb 3\n",
+        "a 1\nb \n# HELP d c\n\nd 3\n",
+        "a 1\nb 5\n# HELP d c 4\n\nd 3\n",
+        "a 1\nb 5\n# HELP d cd\n\nd 3\n",
+        "a 1\nb 5\n# HELP d c\n\nd 3\n# TYPE e x",
+        "a 1\nb 5\n# HELP d c\n7\nd 3\n",
+        "a 1\nb 5\n# HELP d c\n# TYPE a gauge\nd 3\n",
+        "a 1\nb 5\n# HELP d c\n# TYPE d gauge\nd 3\n",
     ],
 )
 def test_a_body_that_only_begins_like_a_known_one_says_what_it_says(variant: str) -> None:
-    reader = taught(b"a 1\nb 2\n# c\nd 3\n")
+    reader = taught(b"a 1\nb 2\n# HELP d c\n\nd 3\n")
     assert read_or_refuse(reader, variant.encode()) == read_or_refuse(TextReader(), variant.encode())
 
 
