@@ -16,7 +16,7 @@ DOCUMENT = (ROOT / "docs" / "differences.md").read_text(encoding="utf-8")
 ROWS = re.findall(r'^\| <a id="([a-z0-9-]+)"></a>', DOCUMENT, re.MULTILINE)
 
 NOTES: dict[str, tuple[str, ...]] = {
-    "formats/drafts.py": ("mixed-counts",),
+    "formats/compounds.py": ("mixed-counts",),
     "formats/escaping.py": ("escaped-labels",),
     "formats/grammar.py": ("help-not-utf8", "braces-without-a-name"),
     "formats/json_writer.py": ("gauge-histograms",),

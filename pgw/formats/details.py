@@ -11,10 +11,12 @@ Follows: expfmt/text_parse.go of prometheus/common for how lines become messages
 import struct
 from collections.abc import Iterable, Mapping
 from itertools import chain
+from operator import itemgetter
 
 from pgw.formats import metrics_pb2 as pb
 from pgw.formats.numbers import NEGATIVE_ZERO
 from pgw.formats.text_writer import INFINITY
+from pgw.model.consistency import WRITTEN_LABELS
 from pgw.model.family import Family, Histogram, Metric, Summary, Type
 
 VALUE_FIELDS: Mapping[Type, str] = {
@@ -26,6 +28,9 @@ VALUE_FIELDS: Mapping[Type, str] = {
     Type.GAUGE_HISTOGRAM: "histogram",
 }
 """Where a metric of a type has its value."""
+
+_VALUE = itemgetter(1)
+_BOUND = itemgetter(0)
 
 _NO_BOUND = "NaN"
 """A bucket or a quantile at this bound is written, but not read."""
@@ -53,22 +58,20 @@ def kept(details: Iterable[bytes]) -> tuple[bytes, ...]:
 
 def with_details(family: Family) -> Family:
     """Keep of a family that was read from text what its lines will not say: negative zeros, its very buckets."""
-    if not _loses(family):
-        return family
     kind = family.type
+    if not (_loses_parts(family) if kind in WRITTEN_LABELS else NEGATIVE_ZERO in map(_VALUE, family.metrics)):
+        return family
     details = kept(detail(_said(kind, metric), kind, metric) for metric in family.metrics)
     return family._replace(details=details, metrics=[_unsigned(metric) for metric in family.metrics])
 
 
-def _loses(family: Family) -> bool:
-    """Tell whether something of a family from text will not be in its lines; a quick look, as most lose nothing."""
-    if VALUE_FIELDS[family.type] in ("histogram", "summary"):
-        return any(NEGATIVE_ZERO in _numbers(metric) or _lacks_infinity(metric) for metric in family.metrics)
-    return NEGATIVE_ZERO in [metric[1] for metric in family.metrics]
+def _loses_parts(family: Family) -> bool:
+    """Tell whether a histogram or a summary loses something; a quick look, as for the others: most lose nothing."""
+    return any(NEGATIVE_ZERO in _numbers(metric) or _lacks_infinity(metric) for metric in family.metrics)
 
 
 def _lacks_infinity(metric: Metric) -> bool:
-    return isinstance(metric, Histogram) and all(bound != INFINITY for bound, _ in metric.buckets)
+    return isinstance(metric, Histogram) and INFINITY not in map(_BOUND, reversed(metric.buckets))
 
 
 def _numbers(metric: Metric) -> tuple[str, ...]:

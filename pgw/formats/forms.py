@@ -5,17 +5,17 @@ Out: its form and its values, once bodies of that form were seen before; until t
 Never: decides what a body means. That is learnt from the reader: it reads a body of the form whose first value is 1,
 whose second is 2 and so on, and where these numbers come out is where the values of all others belong.
 
-A batch job pushes the same lines again and again with new numbers in them. To take such a body apart is one search with
-a regular expression, whatever is in it; nothing that depends on names, labels and types has to be done again.
+A batch job pushes the same lines again and again with new numbers in them. To take such a body apart is to cut off each
+line what stood before its value the last time; nothing that depends on names, labels and types has to be done again.
 
-A form is learnt when it is seen for the third time, and bodies whose first line is new are not looked at any further,
-so that bodies which never come again cost next to nothing here. What has an effect beyond its own place is left to the
-reader: values that are not numbers, negative counts, negative zeros.
+A form is learnt when it is seen for the third time, and bodies whose first or last line is new are not looked at any
+further, so that bodies which never come again cost next to nothing here. What has an effect beyond its own place is
+left to the reader: values that are not numbers, negative counts, negative zeros.
 """
 
 import re
 from collections.abc import Callable, Sequence
-from itertools import chain
+from itertools import accumulate, chain, compress, count, pairwise
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -25,20 +25,20 @@ from pgw.formats.recent import LONGEST_REMEMBERED, Recent
 from pgw.model.family import Exposition, Family, Histogram, Metric, Summary
 
 FORMS_NOTICED = 10_000
-"""Forms that are recognized when they come again; a first line of at most a kilobyte and a number each."""
+"""Forms that are recognized when they come again; a first and a last line and a number each."""
 
 LARGEST = 2_000
 """Samples of a form at most: what is made of a known form is made at once, a few milliseconds for so many. Larger
 bodies take the long way, which the gateway goes in a thread."""
 
-_LINE = re.compile(r"^([^#\n].*) ([^ \n]+)$", re.MULTILINE)
-"""A sample line: what stands before the last blank, and what stands behind it."""
-
-_VALUES = re.compile(r"^[^#\n].* ([^ \n]+)$", re.MULTILINE).findall
-"""The same, but what stands behind it only."""
+_LINE = re.compile(r"^([^#\n].* )[^ \n]+$", re.MULTILINE)
+"""A sample line: what stands before its value, and the value behind its last blank."""
 
 _Pick = Callable[[Sequence[str]], Sequence[str]]
 _Read = Callable[[str], Exposition]
+
+Ends = tuple[str, str]
+"""The first sample line and the last line of a body without their values."""
 
 NOTHING = "0"
 """What the sum or the count of a histogram is that did not come; the value before the first one of a form."""
@@ -56,32 +56,83 @@ class Filled(NamedTuple):
         return self.form.exposition(self.values)
 
 
+class Outline(NamedTuple):
+    """The lines of a body without their values."""
+
+    befores: tuple[str, ...]
+    """What stands before the value in a sample line; any other line as it is."""
+    samples: Sequence[bool]
+    """Which of the lines are sample lines."""
+
+    @classmethod
+    def of(cls, text: str) -> "Outline":
+        """Take the values out of a body."""
+        befores = tuple(_LINE.sub(r"\1", text).split("\n"))
+        return cls(befores, [before != line for before, line in zip(befores, text.split("\n"), strict=True)])
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every sample line was taken apart: the others are comments or empty, and no comment was."""
+        starts = [before.lstrip(" \t")[:1] for before in self.befores]
+        return all((start not in ("", "#")) == sample for start, sample in zip(starts, self.samples, strict=True))
+
+    def numbered(self) -> str:
+        """The body of this outline whose first value is 1, whose second is 2 and so on."""
+        number = count(1)
+        lines = zip(self.befores, self.samples, strict=True)
+        return "\n".join(f"{before}{next(number)}" if sample else before for before, sample in lines)
+
+
 class Form:
     """All of a body but its values."""
 
-    __slots__ = ("_fills", "_observations", "_populations", "_template", "example", "size")
+    __slots__ = (
+        "_compounds", "_families", "_observations", "_outline", "_pick", "_populations", "_series", "_slices", "_width",
+        "example", "size",
+    )  # fmt: skip
 
-    def __init__(self, template: str, example: Exposition, size: int) -> None:
+    def __init__(self, outline: Outline, example: Exposition) -> None:
         """Make a form.
 
         Args:
-            template: the body, with `%s` where its values stand.
+            outline: the body without its values.
             example: what the body says whose values are their own numbers.
-            size: the number of its samples.
         """
-        self._template = template
+        self._outline = outline
+        self._width = sum(map(len, outline.befores)) + len(outline.befores) - 1
         self.example = example
         """The body whose first value is 1, whose second is 2 and so on."""
-        self.size = size
-        self._fills = [(family, _fill(family)) for family in example.families]
+        self.size = sum(outline.samples)
         metrics = [metric for family in example.families for metric in family.metrics]
         histograms = [metric for metric in metrics if isinstance(metric, Histogram)]
         self._populations = picker(chain.from_iterable(map(_counts, histograms)))
         self._observations = picker(each.observations for each in metrics if isinstance(each, Summary))
+        plain = [[] if _is_compound(family) else family.metrics for family in example.families]
+        self._series = [metric[0] for metrics in plain for metric in metrics]
+        self._pick = picker(metric[1] for metrics in plain for metric in metrics)
+        self._slices = [slice(*ends) for ends in pairwise(accumulate(map(len, plain), initial=0))]
+        self._compounds = [
+            (number, list(map(_compound_fill, family.metrics)))
+            for number, family in enumerate(example.families)
+            if _is_compound(family)
+        ]
+        self._families = list(zip(*((each.name, each.type, each.help) for each in example.families), strict=True))
 
-    def fits(self, text: str, values: Sequence[str]) -> bool:
-        """Whether a body that has these values is of this form."""
-        return len(values) == self.size and self._template % tuple(values) == text
+    def values(self, text: str, lines: Sequence[str]) -> Sequence[str] | None:
+        """Take the values out of a body; None if it is not of this form.
+
+        A line that does not begin as it should stays whole, which shows in the length of what is left; and of a line
+        that is no sample nothing may be left.
+        """
+        befores, samples = self._outline
+        if len(lines) != len(befores):
+            return None
+        found = list(map(str.removeprefix, lines, befores))
+        left = "".join(found)
+        if len(left) + self._width != len(text) or " " in left:
+            return None
+        values = list(compress(found, samples))
+        return values if len("".join(values)) == len(left) else None
 
     def filled(self, values: Sequence[str]) -> Filled | None:
         """Fill in values as they came; None where the reader has to look at them."""
@@ -89,15 +140,19 @@ class Form:
         if shown is None or (shown is not values and NEGATIVE_ZERO in shown):
             return None
         numbers = [NOTHING, *shown]
-        if any("-" in count for count in self._populations(numbers)):
+        if "-" in "".join(shown) and "-" in "".join(self._populations(numbers)):
             return None
-        if any(truncated_count(count) != count for count in self._observations(numbers)):
+        if _one_is_truncated(self._observations(numbers)):
             return None
         return Filled(self, numbers)
 
     def exposition(self, values: Sequence[str]) -> Exposition:
         """What a body of this form says that has these values, given as in Filled."""
-        return Exposition([Family(each.name, each.type, each.help, fill(values)) for each, fill in self._fills])
+        samples = list(zip(self._series, self._pick(values), strict=True))
+        metrics: list[list[Metric]] = [samples[each] for each in self._slices]  # type: ignore[misc]
+        for number, fills in self._compounds:
+            metrics[number] = [fill(values) for fill in fills]
+        return Exposition(list(map(Family, *self._families, metrics)))
 
 
 class Forms:
@@ -112,63 +167,62 @@ class Forms:
         """
         self._read = read
         self._most = min(samples // 2, LARGEST)
-        self._openings: Recent[str, bool] = Recent(FORMS_NOTICED)
+        self._ends: Recent[Ends, bool] = Recent(FORMS_NOTICED)
         self._noticed: Recent[int, bool] = Recent(FORMS_NOTICED)
-        self._known: Recent[str, Form] = Recent(samples, _size)
-        self._latest: Recent[tuple[str, int], Form] = Recent(samples, _size)
-        """By their first line and the number of their samples: nearly always the one that is looked for."""
+        self._known: Recent[tuple[str, ...], Form] = Recent(samples, _size)
+        """By their lines without values."""
+        self._latest: Recent[tuple[Ends, int], Form] = Recent(samples, _size)
+        """By their ends and the number of their lines: nearly always the one that is looked for."""
 
-    def filled(self, text: str) -> Filled | None:
-        """Recognize a body; None where its form is not known, or its values are not those of an ordinary body."""
-        opening = self._known_opening(text)
-        if opening is None:
+    def ends(self, text: str) -> Ends | None:
+        """The ends of a body; None if they are new, and all between them most likely too."""
+        first = _LINE.search(text)
+        if first is None:
             return None
-        values = _VALUES(text)
-        about = (opening, len(values))
+        last = text[text.rfind("\n", 0, -1) + 1 :]
+        ends = first[1], last.rpartition(" ")[0]
+        if ends in self._ends.young or self._ends.get(ends):
+            return ends
+        if max(map(len, ends)) <= LONGEST_REMEMBERED:
+            self._ends.put(ends, True)
+        return None
+
+    def filled(self, text: str, ends: Ends) -> Filled | None:
+        """Recognize a body; None where its form is not known, or its values are not those of an ordinary body."""
+        lines = text.split("\n")
+        about = (ends, len(lines))
         form = self._latest.young.get(about) or self._latest.get(about)
-        if form is None or not form.fits(text, values):
+        values = None if form is None else form.values(text, lines)
+        if form is None or values is None:
             form = self._found(text)
-            if form is None:
+            values = None if form is None else form.values(text, lines)
+            if form is None or values is None:
                 return None
             self._latest.put(about, form)
         return form.filled(values)
 
-    def _known_opening(self, text: str) -> str | None:
-        """The first sample line without its value, if that was seen before."""
-        first = _LINE.search(text)
-        if first is None:
-            return None
-        opening = first[1]
-        if opening in self._openings.young or self._openings.get(opening):
-            return opening
-        if len(opening) <= LONGEST_REMEMBERED:
-            self._openings.put(opening, True)
-        return None
-
     def _found(self, text: str) -> Form | None:
         """Find the form of a body by all that is not a value."""
-        pieces = _LINE.split(text.replace("%", "%%"))
-        size = len(pieces) // 3
-        pieces[2::3] = [" %s"] * size
-        template = "".join(pieces)
-        return self._known.get(template) or self._learnt(template, pieces, size)
+        outline = Outline.of(text)
+        return self._known.get(outline.befores) or self._learnt(outline, len(text))
 
-    def _learnt(self, template: str, pieces: Sequence[str], size: int) -> Form | None:
+    def _learnt(self, outline: Outline, length: int) -> Form | None:
         """Learn a form, if it is seen not for the first time and can be learnt."""
-        number = hash(template)
+        number = hash(outline.befores)
         if self._noticed.get(number) is None:
             self._noticed.put(number, True)
             return None
-        if size > self._most or len(template) > size * LONGEST_REMEMBERED or not _is_whole(pieces):
+        size = sum(outline.samples)
+        if size > self._most or length > size * LONGEST_REMEMBERED or not outline.is_whole:
             return None
         try:
-            example = self._read(template % tuple(range(1, size + 1)))
+            example = self._read(outline.numbered())
         except ParseError:
             return None
         if not _holds_all(example, size):
             return None
-        form = Form(template, example, size)
-        self._known.put(template, form)
+        form = Form(outline, example)
+        self._known.put(outline.befores, form)
         return form
 
 
@@ -179,15 +233,6 @@ def picker(texts: Any) -> _Pick:  # noqa: ANN401
     if positions == list(range(first, first + len(positions))):
         return itemgetter(slice(first, first + len(positions)))
     return itemgetter(*positions)
-
-
-def _is_whole(pieces: Sequence[str]) -> bool:
-    """Whether every sample line was taken apart: what is between them are comments, and no comment was."""
-    between = "".join(pieces[::3]).split("\n")
-    others = (line.lstrip(" \t") for line in between)
-    return all(line[:1] in ("", "#") for line in others) and not any(
-        head.lstrip(" \t").startswith("#") for head in pieces[1::3]
-    )
 
 
 def _holds_all(example: Exposition, size: int) -> bool:
@@ -210,17 +255,17 @@ def _counts(histogram: Histogram) -> list[str]:
     return [*(count for _, count in histogram.buckets), histogram.observations]
 
 
-def _fill(family: Family) -> Callable[[Sequence[str]], list[Metric]]:
-    """Make what makes the metrics of a family of values."""
-    fills = [_compound_fill(metric) for metric in family.metrics if isinstance(metric, (Histogram, Summary))]
-    if fills:
-        return lambda values: [fill(values) for fill in fills]
-    series = [metric[0] for metric in family.metrics]
-    pick = picker(metric[1] for metric in family.metrics)
-    return lambda values: list(zip(series, pick(values), strict=True))
+def _one_is_truncated(counts: Sequence[str]) -> bool:
+    """Whether a count of a summary would be another one; most are small whole numbers."""
+    return bool(counts) and not "".join(counts).isdigit() and any(truncated_count(each) != each for each in counts)
 
 
-def _compound_fill(metric: Histogram | Summary) -> Callable[[Sequence[str]], Metric]:
+def _is_compound(family: Family) -> bool:
+    return isinstance(family.metrics[0], (Histogram, Summary))
+
+
+def _compound_fill(metric: Any) -> Callable[[Sequence[str]], Metric]:  # noqa: ANN401
+    """Make what makes a histogram or a summary of values."""
     make: type[Histogram | Summary] = type(metric)
     series, parts, observations, total = metric
     bounds, pick = [bound for bound, _ in parts], picker(value for _, value in parts)

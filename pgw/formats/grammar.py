@@ -24,7 +24,7 @@ _SKELETON = re.compile(
     rf'(?P<name>{_NAME})(?:\{{(?P<labels>(?:[a-zA-Z_][a-zA-Z0-9_]*+=""(?:, ?|(?=\}})))*)\}})?'
 ).fullmatch
 _LABEL_NAMES = re.compile(r'([a-zA-Z_][a-zA-Z0-9_]*+)=""').findall
-_COMMENT = re.compile(rf"# (?P<keyword>HELP|TYPE) (?P<name>{_NAME}) (?P<text>[^ \t\\].*)").fullmatch
+_COMMENT = re.compile(rf"# (HELP|TYPE) ({_NAME}) ([^ \t\\].*+)").fullmatch
 
 _NAME_RUN = re.compile(r"(?:[a-zA-Z_:][a-zA-Z0-9_:]*+)?")
 _LABEL_NAME_RUN = re.compile(r"(?:[a-zA-Z_][a-zA-Z0-9_]*+)?")
@@ -45,14 +45,12 @@ class Layout(NamedTuple):
 
     name: str
     label_names: tuple[str, ...]
+    in_order: bool
+    """Whether the label names are sorted."""
 
 
-class Comment(NamedTuple):
-    """A HELP or TYPE line."""
-
-    keyword: str
-    name: str
-    text: str
+Comment = tuple[str, str, str]
+"""A HELP or TYPE line: its keyword, the metric name and the text."""
 
 
 class Place(Protocol):
@@ -106,7 +104,7 @@ def read_layout(skeleton: str) -> Layout | None:
     names = tuple(_LABEL_NAMES(match["labels"] or ""))
     if len(set(names)) < len(names) or METRIC_NAME_LABEL in names:
         return None
-    return Layout(match["name"], names)
+    return Layout(match["name"], names, in_order=list(names) == sorted(names))
 
 
 def read_ordinary_comment(line: str) -> Comment | None:
@@ -114,7 +112,7 @@ def read_ordinary_comment(line: str) -> Comment | None:
     match = _COMMENT(line)
     if match is None or "\\" in line:
         return None
-    return Comment(match["keyword"], match["name"], match["text"])
+    return match[1], match[2], match[3]
 
 
 class Line:

@@ -23,8 +23,9 @@ Two decimals of at most 15 digits are never the same double, so one without a su
 value, and need not become a float to know that.
 """
 
-_ALL_SHORT = re.compile(rf"{_SHORT_TEXT}(?: {_SHORT_TEXT})*").fullmatch
-"""The same of many, with blanks between them. No group of it is possessive, see escaping.py."""
+_NOT_SHORT = re.compile(rf" (?![1-9][0-9]{{0,5}}+ |{_SHORT_TEXT} |\Z)").search
+"""Finds one among many texts, each between blanks, that is not of this kind. It is quicker to look for what should not
+be there than to match all, for which each text would be kept to step back to. Most are whole numbers."""
 
 _FLOAT = re.compile(r"[+-]?(?:[0-9]++(?:\.[0-9]*+)?|\.[0-9]++)(?:[eE][+-]?[0-9]++)?").fullmatch
 
@@ -61,11 +62,17 @@ def canonical(text: str) -> str | None:
     return _WORDS.get(text.lower())  # float() takes more texts than Go: with blanks, underscores, other digits
 
 
+def each_canonical(texts: Sequence[str]) -> Sequence[str | None]:
+    """Rewrite the texts of many values, of which none holds a blank, each as `canonical` does."""
+    return [canonical(text) for text in texts] if _NOT_SHORT(f" {' '.join(texts)} ") else texts
+
+
 def all_canonical(texts: Sequence[str]) -> Sequence[str] | None:
     """Rewrite the texts of many values, of which none holds a blank; None where one of them is not a number."""
-    if _ALL_SHORT(" ".join(texts)):
+    shown = each_canonical(texts)
+    if shown is texts:
         return texts
-    found = [shown for text in texts if (shown := canonical(text)) is not None]
+    found = [text for text in shown if text is not None]
     return found if len(found) == len(texts) else None
 
 

@@ -5,7 +5,7 @@ Out: the same again, as long as it is remembered.
 Never: holds more than its limit, nor keeps track of every use; two generations are enough to keep what is hot.
 """
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Generic, TypeVar
 
 LONGEST_REMEMBERED = 1_000
@@ -42,6 +42,13 @@ class Recent(Generic[_Key, _Value]):
             self.put(key, value)
         return value
 
+    def find(self, keys: Sequence[_Key]) -> list[_Value | None]:
+        """Look many keys up."""
+        found = list(map(self.young.get, keys))
+        if None not in found or self._old.keys().isdisjoint(keys):
+            return found
+        return list(map(self.get, keys))
+
     def put(self, key: _Key, value: _Value) -> None:
         """Remember `value`; one that is larger than a generation is alone in it."""
         size = 1 if self._size_of is None else self._size_of(value)
@@ -50,3 +57,12 @@ class Recent(Generic[_Key, _Value]):
             self._room = self._generation
         self._room -= size
         self.young[key] = value
+
+    def update(self, found: Mapping[_Key, _Value]) -> None:
+        """Remember many values."""
+        if self._size_of is None and len(found) <= self._room:
+            self._room -= len(found)
+            self.young.update(found)
+        else:
+            for key, value in found.items():
+                self.put(key, value)

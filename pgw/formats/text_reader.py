@@ -5,41 +5,39 @@ Out: an Exposition, or ParseError in the original's words.
 Never: checks what may stand together (model/consistency.py does), so duplicates and timestamps come through.
 Follows: expfmt/text_parse.go of prometheus/common (behaviour page, section 2.2).
 
-A batch job pushes the same series with new values, so the reader remembers what stands before a value (the *head*,
-`name{a="b"}`) and the series it means: a known line costs a split, a look-up and the check of its value. A head that
-is new has most often a layout that is known, and only its label values are looked at. Whatever is not of that
-plain kind goes to the exact grammar. What is remembered depends on single lines only and is bounded, in number and
-in length. Whole bodies that come again with other values are recognized before that (formats/forms.py).
+The ordinary sample lines are read many at once: all that stands before a value (the *head*, `name{a="b"}`) goes to
+formats/heads.py and all values to formats/numbers.py, and only then comes one line after the other. Whatever is not of
+that plain kind goes to the exact grammar. Whole bodies that come again with other values are recognized before that
+(formats/forms.py); the series of a body are remembered if it begins and ends like one before. What is remembered
+depends on single lines only and is bounded, in number and in length.
 
 NOTE(pushgateway): a last line without a newline counts like any other, and a line may end in CR LF; the original
 refuses both.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import length_hint
 
 from pgw.errors import ParseError
+from pgw.formats.compounds import Splits
 from pgw.formats.details import with_details
-from pgw.formats.drafts import Draft, Drafts, Splits
+from pgw.formats.drafts import Draft, Drafts
 from pgw.formats.forms import Filled, Forms
 from pgw.formats.grammar import (
     LEGACY,
     UTF8,
-    Comment,
     Dialect,
-    Layout,
     Line,
-    read_layout,
     read_ordinary_comment,
 )
-from pgw.formats.numbers import canonical
-from pgw.formats.recent import LONGEST_REMEMBERED, Recent
+from pgw.formats.heads import Heads
+from pgw.formats.numbers import each_canonical
 from pgw.model.family import Exposition, Sample, Type
 from pgw.model.names import is_utf8, quoted
 from pgw.model.series import Series
 
-SERIES_PER_LAYOUT = 10
-"""There are far fewer layouts, and comments, than series, so a tenth of their limit is ample."""
+BUNDLE = 200
+"""Lines whose ordinary samples are found at once; more would not be quicker, and take more memory in between."""
 
 _TYPES = {kind.name: kind for kind in Type} | {"GAUGEHISTOGRAM": Type.GAUGE_HISTOGRAM}
 
@@ -75,22 +73,23 @@ class TextReader:
         text = body.decode(errors="surrogateescape")
         if "\r" in text:
             text = text.replace("\r\n", "\n")
-        return self._forms.filled(text) or self._read(text)
+        ends = self._forms.ends(text)
+        if ends is None:
+            return self._read(text)
+        return self._forms.filled(text, ends) or self._read(text, may_come_again=True)
 
-    def _read(self, text: str) -> Exposition:
-        return _Reading(self._memory, self._dialect, text).exposition()
+    def _read(self, text: str, *, may_come_again: bool = False) -> Exposition:
+        return _Reading(self._memory, self._dialect, text, may_come_again=may_come_again).exposition()
 
 
 class _Memory:
     """What a reader remembers from body to body."""
 
-    __slots__ = ("comments", "heads", "layouts", "splits")
+    __slots__ = ("heads", "splits")
 
     def __init__(self, series_limit: int) -> None:
-        self.heads: Recent[str, Series] = Recent(series_limit)
-        self.splits: Splits = Recent(series_limit)
-        self.layouts: Recent[str, Layout] = Recent(series_limit // SERIES_PER_LAYOUT)
-        self.comments: Recent[str, Comment] = Recent(series_limit // SERIES_PER_LAYOUT)
+        self.heads = Heads(series_limit)
+        self.splits = Splits(series_limit)
 
 
 class _Lines:
@@ -100,11 +99,17 @@ class _Lines:
     the garbage collector, with all the samples that it has read.
     """
 
-    __slots__ = ("left", "total")
+    __slots__ = ("_all", "left", "total")
 
     def __init__(self, lines: list[str]) -> None:
+        self._all = lines
         self.total = len(lines)
         self.left: Iterator[str] = iter(lines)
+
+    def bundles(self) -> Iterator[Sequence[str]]:
+        """All lines, a bundle at a time."""
+        for start in range(0, self.total, BUNDLE):
+            yield self._all[start : start + BUNDLE]
 
     @property
     def number(self) -> int:
@@ -119,14 +124,15 @@ class _Lines:
 class _Reading:
     """The reading of one body."""
 
-    __slots__ = ("_dialect", "_drafts", "_finished", "_lines", "_memory", "_timestamp_at", "_utf8")
+    __slots__ = ("_dialect", "_drafts", "_finished", "_lines", "_may_come_again", "_memory", "_timestamp_at", "_utf8")
 
-    def __init__(self, memory: _Memory, dialect: Dialect, text: str) -> None:
+    def __init__(self, memory: _Memory, dialect: Dialect, text: str, *, may_come_again: bool) -> None:
         lines = text.split("\n")
         self._finished = not lines[-1]
         self._lines = _Lines(lines)
         self._utf8 = is_utf8(text)
         self._memory = memory
+        self._may_come_again = may_come_again
         self._dialect = dialect
         self._drafts = Drafts(memory.splits, self._lines.fault)
         self._timestamp_at: str | None = None
@@ -138,68 +144,39 @@ class _Reading:
         return Exposition(families, self._timestamp_at)
 
     def _read_lines(self) -> None:
-        """Read all lines; what is written out here instead of called is what every known line needs."""
-        heads = self._memory.heads
-        known = heads.young.get
+        """Read all lines; what is written out here instead of called is what every ordinary line needs."""
         add: Callable[[Sample], None] = list[Sample]().append  # until the first name is known
         name: str | None = None
-        for line in self._lines.left:
-            head, _, text = line.rpartition(" ")
-            series = known(head)
-            if series is None:
-                series = self._series(head)
-                known = heads.young.get
-            if series is not None and (value := canonical(text)) is not None:
+        for lines in self._lines.bundles():
+            found = *self._ordinary(lines), self._lines.left
+            for series, value, line in zip(*found):  # noqa: B905  lines may be left over
+                if series is None or value is None:
+                    if line:
+                        self._read_other(line)
+                    continue
                 if series.name != name:
                     name = series.name
                     add = self._drafts.opened(name)
                 add((series, value))
-            elif line:
-                self._read_other(line)
-                known = heads.young.get
 
-    def _series(self, head: str) -> Series | None:
-        """Find the series of an ordinary head that is not among the young ones; None for any other head."""
-        series = self._memory.heads.get(head)
-        if series is not None or head[:1] == "#" or "\\" in head or not self._utf8:
-            return series
-        pieces = head.split('"')
-        skeleton = '""'.join(pieces[::2])
-        layout = self._memory.layouts.young.get(skeleton) or self._layout(skeleton)
-        values = pieces[1::2]
-        if layout is None or len(values) != len(layout.label_names):
-            return None
-        # As many as names, so not strict, which takes as long as all the rest of making a series.
-        series = Series(layout.name, zip(layout.label_names, values))  # noqa: B905
-        if len(head) <= LONGEST_REMEMBERED:
-            self._memory.heads.put(head, series)
-        return series
-
-    def _layout(self, skeleton: str) -> Layout | None:
-        layout = self._memory.layouts.get(skeleton)
-        if layout is None:
-            layout = read_layout(skeleton)
-            if layout is not None and len(skeleton) <= LONGEST_REMEMBERED:
-                self._memory.layouts.put(skeleton, layout)
-        return layout
+    def _ordinary(self, lines: Sequence[str]) -> tuple[Sequence[Series | None], Sequence[str | None]]:
+        """Find the series and the values of ordinary sample lines, all at once; one of both is None in other lines."""
+        heads, values = _taken_apart(lines)
+        memory = self._memory.heads
+        series = memory.series(heads, remember=self._may_come_again) if self._utf8 else memory.known.find(heads)
+        return series, each_canonical(values)
 
     def _read_other(self, line: str) -> None:
-        comment = self._comment(line) if line[0] == "#" else None
+        """Read a comment, or a sample line that is not ordinary."""
+        comment = read_ordinary_comment(line) if self._utf8 else None
         if comment is None:
             self._read_exactly(line)
-        elif comment.keyword == "HELP":
-            self._draft_without_help(comment.name).help = comment.text
+            return
+        keyword, name, text = comment
+        if keyword == "HELP":
+            self._draft_without_help(name).help = text
         else:
-            self._draft_without_type(comment.name).settle(self._type(comment.text))
-
-    def _comment(self, line: str) -> Comment | None:
-        """Find what an ordinary comment says; None for any other."""
-        comment = self._memory.comments.get(line)
-        if comment is None and self._utf8:
-            comment = read_ordinary_comment(line)
-            if comment is not None and len(line) <= LONGEST_REMEMBERED:
-                self._memory.comments.put(line, comment)
-        return comment
+            self._draft_without_type(name).settle(self._type(text))
 
     def _read_exactly(self, text: str) -> None:
         """Read any line, to the letter."""
@@ -227,8 +204,8 @@ class _Reading:
     def _read_sample(self, line: Line) -> None:
         sample = line.sample(self._drafts.place)
         series = Series(sample.name, sample.labels.items())
-        if sample.head is not None and len(sample.head) <= LONGEST_REMEMBERED:
-            self._memory.heads.put(sample.head, series)
+        if sample.head is not None:
+            self._memory.heads.remember(sample.head, series)
         if sample.timestamp and self._timestamp_at is None:
             self._timestamp_at = f"line {self._lines.number}"
         self._drafts.opened(sample.name)((series, sample.value))
@@ -256,3 +233,13 @@ class _Reading:
         if kind is None:
             raise self._lines.fault(f"unknown metric type {quoted(word)}")
         return kind
+
+
+def _taken_apart(lines: Iterable[str]) -> tuple[Sequence[str], Sequence[str]]:
+    """Take lines apart before and behind their last blanks; for comments and empty ones something harmless stands."""
+    heads, values = [], []
+    for line in lines:
+        head, _, value = (line if line and line[0] != "#" else "# 0").rpartition(" ")
+        heads.append(head)
+        values.append(value)
+    return heads, values

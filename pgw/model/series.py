@@ -12,7 +12,7 @@ metrics shares one.
 
 from collections.abc import Iterable
 
-from pgw.model.grouping import INSTANCE, GroupingKey
+from pgw.model.grouping import INSTANCE, GroupingKey, Labels
 from pgw.model.names import escape_value, is_label_name, is_metric_name
 
 SHAPES_REMEMBERED = 8
@@ -27,15 +27,25 @@ class Series:
     def __init__(self, name: str, labels: Iterable[tuple[str, str]]) -> None:
         self.name = name
         self.labels = tuple(sorted(labels))
-        self._templates: dict[str, str] = {}
+        self._templates: dict[str, str] | None = None
+
+    @classmethod
+    def ordered(cls, name: str, labels: Labels) -> "Series":
+        """Make a series of labels that are in order already, in half the time."""
+        series = cls.__new__(cls)
+        series.name = name
+        series.labels = labels
+        series._templates = None  # noqa: SLF001
+        return series
 
     def template(self, key: GroupingKey) -> str:
         """The labels in a group of this key's shape: `code="200",instance="",job="%s"`."""
-        template = self._templates.get(key.shape)
+        templates = self._templates
+        template = None if templates is None else templates.get(key.shape)
         if template is None:
-            if len(self._templates) >= SHAPES_REMEMBERED:
-                self._templates.clear()
-            template = self._templates[key.shape] = _template(self.labels, key.names)
+            if templates is None or len(templates) >= SHAPES_REMEMBERED:
+                templates = self._templates = {}  # not sooner: of many a series no template is ever made
+            template = templates[key.shape] = _template(self.labels, key.names)
         return template
 
     def __eq__(self, other: object) -> bool:

@@ -42,6 +42,19 @@ def test_other_values_in_a_known_body_are_read_or_refused_as_by_a_new_reader(
         assert read_or_refuse(reader, variant) == read_or_refuse(TextReader(), variant)
 
 
+@given(BODIES | ORDINARY_BODIES, st.data())
+def test_a_known_body_with_some_characters_changed_is_read_or_refused_as_by_a_new_reader(
+    body: bytes, data: st.DataObject
+) -> None:
+    body = b"a 1\n" + body + b"\na 1\n"
+    reader = taught(body)
+    at = data.draw(st.integers(0, len(body)))
+    end = at + data.draw(st.integers(0, 2))
+    put = data.draw(st.sampled_from([b"", b"1", b"a", b" ", b"#", b"\n", b"# TYPE a x\n", b"a 1\n"]))
+    variant = body[:at] + put + body[end:]
+    assert read_or_refuse(reader, variant) == read_or_refuse(TextReader(), variant)
+
+
 @pytest.mark.parametrize(
     ("body", "variant"),
     [
@@ -91,7 +104,8 @@ def test_a_body_is_recognized_whatever_its_values_are(body: str, variant: str | 
 )
 def test_what_is_not_plain_is_read_to_the_letter_each_time(body: str, why: str) -> None:
     reader = taught(body.encode())
-    assert reader._forms.filled(body) is None, why
+    ends = reader._forms.ends(body)
+    assert ends is None or reader._forms.filled(body, ends) is None, why
     assert read_or_refuse(reader, body.encode()) == read_or_refuse(TextReader(), body.encode())
 
 
@@ -110,6 +124,33 @@ def test_what_is_not_plain_is_read_to_the_letter_each_time(body: str, why: str) 
 def test_a_value_that_says_more_than_a_number_is_left_to_the_letter(body: str, variant: str) -> None:
     reader = taught(body.encode())
     assert isinstance(reader.recognize(body.encode()), Filled)
+    assert read_or_refuse(reader, variant.encode()) == read_or_refuse(TextReader(), variant.encode())
+
+
+@pytest.mark.parametrize(
+    "variant",
+    [
+        "a 1\n5\n# HELP d c\n\nd 3\n",
+        "a 1\nbb 5\n# HELP d c\n\nd 3\n",
+        "a 1\nb 5 7\n# HELP d c\n\nd 3\n",
+        "a 1\nb 5\n# HELP d e\n\nd 3\n",
+        "a 1\nb 5\n7\nd 3\n",
+        "a 1\nb 5\n\nd 3\n",
+        "a 1\nb 5\n# HELP d c\n\nd 3\n\n",
+        "a 1\nb 5\n# HELP d c\n\nd 3",
+        "a 1\nb 5\n# HELP d c\n\nd 3e 4\n",
+        "a 1\nd 5\n# HELP d c\n\nb 3\n",
+        "a 1\nb \n# HELP d c\n\nd 3\n",
+        "a 1\nb 5\n# HELP d c 4\n\nd 3\n",
+        "a 1\nb 5\n# HELP d cd\n\nd 3\n",
+        "a 1\nb 5\n# HELP d c\n\nd 3\n# TYPE e x",
+        "a 1\nb 5\n# HELP d c\n7\nd 3\n",
+        "a 1\nb 5\n# HELP d c\n# TYPE a gauge\nd 3\n",
+        "a 1\nb 5\n# HELP d c\n# TYPE d gauge\nd 3\n",
+    ],
+)
+def test_a_body_that_only_begins_like_a_known_one_says_what_it_says(variant: str) -> None:
+    reader = taught(b"a 1\nb 2\n# HELP d c\n\nd 3\n")
     assert read_or_refuse(reader, variant.encode()) == read_or_refuse(TextReader(), variant.encode())
 
 
@@ -144,8 +185,8 @@ def test_the_memory_of_forms_is_bounded() -> None:
 def test_what_is_noticed_is_bounded() -> None:
     reader = TextReader()
     for number in range(2 * FORMS_NOTICED):
-        reader._forms.filled(f"a_{number} 1\n")
-    assert 0 < len(reader._forms._openings) <= FORMS_NOTICED
+        reader._forms.ends(f"a_{number} 1\n")
+    assert 0 < len(reader._forms._ends) <= FORMS_NOTICED
 
 
 def test_a_body_that_is_larger_than_the_memory_is_not_learnt() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgw.formats.numbers import canonical, format_float, signed, truncated_count
+from pgw.formats.numbers import all_canonical, canonical, each_canonical, format_float, signed, truncated_count
 
 DOUBLES = st.floats(allow_nan=False, allow_infinity=False)
 DECIMAL_TEXTS = st.from_regex(r"[+-]?([0-9]{1,20}(\.[0-9]{0,20})?|\.[0-9]{1,20})([eE][+-]?[0-9]{1,3})?", fullmatch=True)
@@ -163,3 +163,23 @@ def test_any_text_is_no_number_or_one_whose_text_is_stable(text: str) -> None:
 )
 def test_the_count_of_a_summary_becomes_an_unsigned_integer(count: str, shown: str) -> None:
     assert truncated_count(count) == shown
+
+
+SHORT_TEXTS = st.from_regex(r"-?[0-9]{1,7}(\.[0-9]{0,10})?", fullmatch=True)
+TEXTS = st.one_of(
+    SHORT_TEXTS, SHORT_TEXTS, st.floats().map(repr), st.sampled_from(["", "x", "\n", "1\n", "\t1", "+1", "NaN"])
+)
+
+
+@given(st.lists(TEXTS))
+def test_many_texts_are_rewritten_as_each_would_be(texts: list[str]) -> None:
+    shown = list(map(canonical, texts))
+    assert list(each_canonical(texts)) == shown
+    found = all_canonical(texts)
+    assert (None if found is None else list(found)) == (None if None in shown else shown)
+
+
+def test_many_short_texts_are_handed_back_as_they_are() -> None:
+    texts = ["0", "1", "-3.5", "0.0001", "999999", "123456.000000001"]
+    assert each_canonical(texts) is texts
+    assert all_canonical(texts) is texts

@@ -6,6 +6,28 @@ from hypothesis import strategies as st
 from pgw.formats.recent import Recent
 
 
+@given(st.lists(st.tuples(st.booleans(), st.lists(st.integers(0, 9), max_size=5))), st.integers(0, 12))
+def test_many_at_once_are_no_more_than_its_limit_and_nothing_wrong(
+    steps: list[tuple[bool, list[int]]], limit: int
+) -> None:
+    recent: Recent[int, str] = Recent(limit)
+    for is_update, keys in steps:
+        if is_update:
+            recent.update({key: str(key) for key in keys})
+        else:
+            found = recent.find(keys)
+            assert len(found) == len(keys)
+            assert all(value in (None, str(key)) for key, value in zip(keys, found, strict=True))
+        assert len(recent) <= max(2, limit)
+
+
+def test_many_are_found_in_both_generations() -> None:
+    recent: Recent[int, str] = Recent(8)
+    recent.update({1: "1", 2: "2"})
+    recent.update({3: "3", 4: "4", 5: "5"})
+    assert recent.find([1, 5, 6, 2]) == ["1", "5", None, "2"]
+
+
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 9))), st.integers(0, 8))
 def test_it_holds_no_more_than_its_limit_and_nothing_wrong(steps: list[tuple[bool, int]], limit: int) -> None:
     recent: Recent[int, str] = Recent(limit)

@@ -33,6 +33,10 @@ NOW_ACCEPTED = {"text: CRLF", "text: CR blank line", "text: HELP no newline"}
 KEY = GroupingKey((("job", "j"),))
 
 
+SIGHTINGS = 2
+"""What begins and ends like something that was seen before is remembered."""
+
+
 def read_or_refuse(reader: TextReader, body: bytes) -> Exposition | str:
     try:
         return reader.read(body)
@@ -242,19 +246,30 @@ def test_the_names_flag_does_not_admit_everything(body: bytes) -> None:
 
 def remembered(reader: TextReader) -> list[int]:
     memory = reader._memory
-    return [len(memory.heads), len(memory.splits), len(memory.layouts), len(memory.comments)]
+    return [len(memory.heads.known), len(memory.splits.bases), len(memory.heads.layouts), len(memory.splits.bounds)]
 
 
-def test_memory_is_bounded_under_ever_new_series() -> None:
+@pytest.mark.parametrize("ends", ["", "up 1\n"], ids=["new", "known"])
+def test_memory_is_bounded_under_ever_new_series(ends: str) -> None:
     reader = TextReader(series_limit=100)
     for number in range(500):
-        reader.read(f'# HELP h {number}\n# TYPE h histogram\nh_bucket{{l{number}="{number}",le="1"}} 1\n'.encode())
+        lines = ["# TYPE h histogram\n", *(f'h_bucket{{l{number}="{line}",le="{number}"}} 1\n' for line in range(30))]
+        reader.read("".join([ends, *lines, ends]).encode())
     assert all(size <= limit for size, limit in zip(remembered(reader), [100, 100, 10, 10], strict=True))
+
+
+def test_of_a_body_whose_first_or_last_line_is_new_no_series_is_remembered() -> None:
+    reader = TextReader()
+    for number in range(5):
+        reader.read(f'a{{b="{number}"}} 1\na{{b="x"}} 1\n'.encode())
+        reader.read(f'a{{b="x"}} 1\na{{b="{number}"}} 1\n'.encode())
+    assert len(reader._memory.heads.known) == 0
 
 
 def test_a_series_in_use_stays_remembered() -> None:
     reader = TextReader(series_limit=100)
-    hot = reader.read(b'a{b="hot"} 1\n').families[0].metrics[0][0]
+    for _ in range(SIGHTINGS):
+        hot = reader.read(b'a{b="hot"} 1\n').families[0].metrics[0][0]
     for number in range(500):
         again = reader.read(f'a{{b="hot"}} 1\na{{b="{number}"}} 1\n'.encode()).families[0].metrics[0][0]
         assert again is hot
@@ -263,10 +278,10 @@ def test_a_series_in_use_stays_remembered() -> None:
 def test_a_layout_in_use_stays_remembered() -> None:
     reader = TextReader(series_limit=40)
     reader.read(b'a{b="1"} 1\n')
-    hot = reader._memory.layouts.get('a{b=""}')
+    hot = reader._memory.heads.layouts.get('a{b=""}')
     for number in range(50):
         reader.read(f'a{{l{number}="1"}} 1\na{{b="{number}"}} 1\n'.encode())
-        assert reader._memory.layouts.get('a{b=""}') is hot
+        assert reader._memory.heads.layouts.get('a{b=""}') is hot
 
 
 @pytest.mark.parametrize(
@@ -276,11 +291,13 @@ def test_a_layout_in_use_stays_remembered() -> None:
 )
 def test_what_is_very_long_is_read_but_not_remembered(line: str) -> None:
     reader = TextReader()
-    reader.read(f"# TYPE h histogram\n{line.format('x' * (LONGEST_REMEMBERED + 1))}\nh_sum 1\n".encode())
-    longest = max((len(key) for key in [*reader._memory.heads.young, *reader._memory.comments.young]), default=0)
+    for _ in range(SIGHTINGS):
+        long = line.format("x" * (LONGEST_REMEMBERED + 1))
+        reader.read(f"up 1\n# TYPE h histogram\n{long}\nh_sum 1\n".encode())
+    longest = max((len(key) for key in reader._memory.heads.known.young), default=0)
     assert longest <= LONGEST_REMEMBERED
-    assert all(len(key) <= LONGEST_REMEMBERED for key in reader._memory.layouts.young)
-    assert all(len(str(key)) <= LONGEST_REMEMBERED for key in reader._memory.splits.young)
+    assert all(len(key) <= LONGEST_REMEMBERED for key in reader._memory.heads.layouts.young)
+    assert all(len(str(key)) <= LONGEST_REMEMBERED for key in reader._memory.splits.bases.young)
 
 
 def test_broken_bytes_in_a_comment_do_not_change_how_the_rest_is_read(reader: TextReader) -> None:

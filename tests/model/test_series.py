@@ -58,7 +58,7 @@ def test_only_the_templates_of_some_shapes_are_remembered() -> None:
     series = Series("m", [("a", "1")])
     for number in range(3 * SHAPES_REMEMBERED):
         assert series.template(key(**{f"l{number}": ""})) == f'a="1",instance="",job="%s",l{number}="%s"'
-        assert len(series._templates) <= SHAPES_REMEMBERED
+        assert len(series._templates or {}) <= SHAPES_REMEMBERED
 
 
 def test_series_are_equal_by_name_and_labels_in_any_order() -> None:
@@ -66,6 +66,7 @@ def test_series_are_equal_by_name_and_labels_in_any_order() -> None:
     assert one == same
     assert hash(one) == hash(same)
     assert repr(one) == "Series('m', (('a', '2'), ('b', '1')))"
+    assert one == Series.ordered("m", (("a", "2"), ("b", "1")))
     assert one != Series("n", same.labels)
     assert one != Series("m", [])
     assert one != "m"
