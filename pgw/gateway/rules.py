@@ -45,8 +45,9 @@ class Rules(NamedTuple):
         Raises:
             BadGroupingKey, PushTooLarge: it could not be scraped, or has too long a label.
         """
-        key.require_utf8()
-        self.limits.check_key(key)
+        if not key.is_utf8 or self.limits.label_value_length:
+            key.require_utf8()
+            self.limits.check_key(key)
 
     def consistent(self, key: GroupingKey, bounded: Exposition) -> list[Family]:
         """Return the families of a push that `bounded` has returned, as they would be stored.

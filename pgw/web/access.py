@@ -33,6 +33,7 @@ import falcon.asgi
 
 from pgw.errors import SettingError
 from pgw.web.problems import answer
+from pgw.web.request import Request
 from pgw.web_config import ConfigFile, RateLimit
 
 log = logging.getLogger(__name__)
@@ -87,7 +88,7 @@ class Access:
         self._bucket = Bucket(clock)
         self._told: SettingError | None = None
 
-    async def process_request(self, request: falcon.asgi.Request, response: falcon.asgi.Response) -> None:
+    async def process_request(self, request: Request, response: falcon.asgi.Response) -> None:
         """Refuse what may not come in."""
         try:
             config = self._file.current()
@@ -108,7 +109,7 @@ class Access:
         self._passwords.close()
 
     async def _ask_for_password(
-        self, request: falcon.asgi.Request, response: falcon.asgi.Response, users: Mapping[str, bytes]
+        self, request: Request, response: falcon.asgi.Response, users: Mapping[str, bytes]
     ) -> None:
         login = read_login(request.get_header("Authorization"))
         verdict = Verdict.WRONG if login is None else await self._passwords.judge(login, users)

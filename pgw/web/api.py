@@ -17,6 +17,7 @@ import falcon.asgi
 from pgw.formats.json_writer import group_json
 from pgw.gateway.gateway import Gateway
 from pgw.web.problems import answer
+from pgw.web.request import Request
 from pgw.web.resource import Page
 
 CORS = {
@@ -33,7 +34,7 @@ _OPENING, _CLOSING = b'{"status":"success","data":', b"}"
 class ApiPage(Page):
     """A page of the API."""
 
-    async def on_options(self, request: falcon.asgi.Request, response: falcon.asgi.Response) -> None:
+    async def on_options(self, request: Request, response: falcon.asgi.Response) -> None:
         """Answer as every path of the API does, those that lead nowhere included."""
         options(request, response)
 
@@ -44,9 +45,9 @@ class Metrics(ApiPage):
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
 
-    async def on_get(self, request: falcon.asgi.Request, response: falcon.asgi.Response) -> None:
+    async def on_get(self, request: Request, response: falcon.asgi.Response) -> None:
         """Answer with the groups."""
-        request.context.handler = "api/v1/metrics"
+        request.handler = "api/v1/metrics"
         groups = self._json()
         first = await anext(groups)  # Redis is asked before the status is sent, so that it can still be 503
         succeed(response)
@@ -68,9 +69,9 @@ class Status(ApiPage):
     def __init__(self, status: bytes) -> None:
         self._status = status
 
-    async def on_get(self, request: falcon.asgi.Request, response: falcon.asgi.Response) -> None:
+    async def on_get(self, request: Request, response: falcon.asgi.Response) -> None:
         """Answer with versions, flags and the time of the start."""
-        request.context.handler = "api/v1/status"
+        request.handler = "api/v1/status"
         succeed(response)
         response.data = _OPENING + self._status + _CLOSING
 
@@ -81,26 +82,26 @@ class Wipe:
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
 
-    async def on_put(self, request: falcon.asgi.Request, response: falcon.asgi.Response) -> None:
+    async def on_put(self, request: Request, response: falcon.asgi.Response) -> None:
         """Remove all groups."""
-        request.context.handler = "wipe"
+        request.handler = "wipe"
         await self._gateway.wipe()
         response.status = 202
         response.content_length = 0
 
-    async def on_options(self, request: falcon.asgi.Request, response: falcon.asgi.Response) -> None:
+    async def on_options(self, request: Request, response: falcon.asgi.Response) -> None:
         """Answer as every path of the API does."""
         options(request, response)
 
 
-def options(request: falcon.asgi.Request, response: falcon.asgi.Response) -> None:
+def options(request: Request, response: falcon.asgi.Response) -> None:
     """Answer OPTIONS: who may ask for what."""
-    request.context.handler = "api/v1/options"
+    request.handler = "api/v1/options"
     response.set_headers(CORS)
     response.content_length = 0
 
 
-async def elsewhere(req: falcon.asgi.Request, resp: falcon.asgi.Response | None, **_: object) -> None:
+async def elsewhere(req: Request, resp: falcon.asgi.Response | None, **_: object) -> None:
     """Answer for a path of the API that leads nowhere. A sink."""
     if resp is None:
         return

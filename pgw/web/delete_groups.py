@@ -33,7 +33,7 @@ class DeleteGroups:
 
     async def on_post(self, request: Request, response: falcon.asgi.Response) -> None:
         """Delete, and tell what was deleted."""
-        request.context.handler = "delete_groups"
+        request.handler = "delete_groups"
         removal = await _read(request)
         steps = self._gateway.delete_groups(removal)
         first = await anext(steps, Step(0, ()))  # Redis is asked before the status is sent, so that it can still be 503

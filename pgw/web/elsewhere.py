@@ -15,6 +15,7 @@ import falcon.asgi
 
 from pgw.web.paths import cleaned
 from pgw.web.problems import answer
+from pgw.web.request import Request
 
 _AS_IT_IS = "!#$%&'()*+,/:;=?@[]~"
 """What stays as it is in a Location; anything else that is not a letter or a digit is escaped."""
@@ -31,7 +32,7 @@ class Elsewhere:
         """
         self._routes = {route.lower(): (route, methods) for route, methods in routes.items()}
 
-    async def __call__(self, req: falcon.asgi.Request, resp: falcon.asgi.Response | None, **_: object) -> None:
+    async def __call__(self, req: Request, resp: falcon.asgi.Response | None, **_: object) -> None:
         """Answer."""
         if resp is None or redirected(req, resp):
             return
@@ -51,7 +52,7 @@ class Elsewhere:
         return meant if method in methods and meant != path else None
 
 
-def redirected(request: falcon.asgi.Request, response: falcon.asgi.Response) -> bool:
+def redirected(request: Request, response: falcon.asgi.Response) -> bool:
     """Redirect to the clean path, if the one of the request is not; tell whether that was done."""
     clean = cleaned(request.scope["raw_path"].partition(b"?")[0])
     if clean is not None:
@@ -59,7 +60,7 @@ def redirected(request: falcon.asgi.Request, response: falcon.asgi.Response) -> 
     return clean is not None
 
 
-def _redirect(request: falcon.asgi.Request, response: falcon.asgi.Response, status: int, path: bytes) -> None:
+def _redirect(request: Request, response: falcon.asgi.Response, status: int, path: bytes) -> None:
     query: bytes = request.scope["query_string"]
     response.status = status
     location = quote(path + b"?" + query if query else path, safe=_AS_IT_IS)

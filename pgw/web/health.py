@@ -13,15 +13,16 @@ import falcon.asgi
 
 from pgw.gateway.gateway import Gateway
 from pgw.telemetry.process import CONTENT_TYPE
+from pgw.web.request import Request
 from pgw.web.resource import Page
 
 
 class Healthy(Page):
     """Liveness."""
 
-    async def on_get(self, request: falcon.asgi.Request, response: falcon.asgi.Response) -> None:
+    async def on_get(self, request: Request, response: falcon.asgi.Response) -> None:
         """Answer OK: whoever can answer is alive."""
-        request.context.handler = "healthy"
+        request.handler = "healthy"
         _ok(response)
 
 
@@ -31,9 +32,9 @@ class Ready(Page):
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
 
-    async def on_get(self, request: falcon.asgi.Request, response: falcon.asgi.Response) -> None:
+    async def on_get(self, request: Request, response: falcon.asgi.Response) -> None:
         """Answer OK if pushes and scrapes can be served."""
-        request.context.handler = "ready"
+        request.handler = "ready"
         await self._gateway.ready()
         _ok(response)
 
@@ -44,7 +45,7 @@ class Processes(Page):
     def __init__(self, exposition: Callable[[], bytes]) -> None:
         self._exposition = exposition
 
-    async def on_get(self, _request: falcon.asgi.Request, response: falcon.asgi.Response) -> None:
+    async def on_get(self, _request: Request, response: falcon.asgi.Response) -> None:
         """Answer with the metrics."""
         response.content_type = CONTENT_TYPE
         response.data = self._exposition()

@@ -13,6 +13,7 @@ from collections.abc import Callable
 import falcon.asgi
 
 from pgw.web.problems import answer
+from pgw.web.request import Request
 
 ALLOW = "GET, OPTIONS, POST, PUT"
 
@@ -23,7 +24,7 @@ class Quit:
     def __init__(self, leave: Callable[[], None] | None) -> None:
         self._leave = leave
 
-    async def on_put(self, _request: falcon.asgi.Request, response: falcon.asgi.Response) -> None:
+    async def on_put(self, _request: Request, response: falcon.asgi.Response) -> None:
         """Stop, if that is allowed."""
         if self._leave is None:
             _say(response, 403, "Lifecycle API is not enabled.")
@@ -33,16 +34,16 @@ class Quit:
 
     on_post = on_put
 
-    async def on_get(self, _request: falcon.asgi.Request, response: falcon.asgi.Response) -> None:
+    async def on_get(self, _request: Request, response: falcon.asgi.Response) -> None:
         """Explain."""
         _say(response, 405, "Only POST or PUT requests allowed.")
 
-    async def on_options(self, _request: falcon.asgi.Request, response: falcon.asgi.Response) -> None:
+    async def on_options(self, _request: Request, response: falcon.asgi.Response) -> None:
         """Answer with what is allowed."""
         response.set_header("Allow", ALLOW)
         response.content_length = 0
 
-    async def on_head(self, _request: falcon.asgi.Request, response: falcon.asgi.Response) -> None:
+    async def on_head(self, _request: Request, response: falcon.asgi.Response) -> None:
         """Refuse, as every other method is."""
         response.set_header("Allow", ALLOW)
         answer(response, 405, "Method Not Allowed")

@@ -13,6 +13,7 @@ from typing import Any
 import falcon.asgi
 
 from pgw.telemetry.shared import Tally
+from pgw.web.request import Request
 
 PUSH = "push"
 
@@ -23,31 +24,24 @@ class Counting:
     def __init__(self, tally: Tally) -> None:
         self._tally = tally
 
-    async def process_request(self, request: falcon.asgi.Request, _response: falcon.asgi.Response) -> None:
-        """Note when the request came."""
-        request.context.handler = ""
-        request.context.limit = ""
-        request.context.refusal = None
-        request.context.started = time.perf_counter()
-
     async def process_response(
         self,
-        request: falcon.asgi.Request,
+        request: Request,
         response: falcon.asgi.Response,
         _resource: object,
         _request_succeeded: bool,  # noqa: FBT001  Falcon's signature
     ) -> None:
         """Count the answer."""
-        handler, method = request.context.handler, request.method
+        handler, method = request.handler, request.method
         if not handler:
             return
-        if request.context.limit:
-            self._tally.count_limit(request.context.limit)
+        if request.limit:
+            self._tally.count_limit(request.limit)
         self._tally.count_request(code=response.status_code, handler=handler, method=method)
-        if request.context.refusal is not None:
-            self._tally.note_refusal(*request.context.refusal)
+        if request.refusal is not None:
+            self._tally.note_refusal(*request.refusal)
         if handler == PUSH:
-            duration = time.perf_counter() - request.context.started
+            duration = time.perf_counter() - request.started
             self._tally.observe_push(method=method, size=_size(request), duration=duration, now=time.time())
 
 
@@ -67,7 +61,7 @@ class Life:
         await self._stop()
 
 
-def _size(request: falcon.asgi.Request) -> int:
+def _size(request: Request) -> int:
     """The size of a request as promhttp reckons it: URL, method, protocol, headers, and the length it declares."""
     scope = request.scope
     headers = scope["headers"]

@@ -6,8 +6,6 @@ Never: guesses: a value that cannot be read is refused.
 Follows: net/url ParseQuery and net/http ParseForm of Go (the form first), strconv.ParseBool.
 """
 
-import falcon.asgi
-
 from pgw.durations import read_interval
 from pgw.errors import BadBody, BadParameter
 from pgw.web.bodies import read_body
@@ -28,7 +26,7 @@ _BOOLEANS = {
 Parameters = dict[str, list[str]]
 
 
-def query_parameters(request: falcon.asgi.Request) -> Parameters:
+def query_parameters(request: Request) -> Parameters:
     """Read the query.
 
     Raises:

@@ -23,6 +23,7 @@ from pgw.errors import (
     StoreError,
     StoreFull,
 )
+from pgw.web.request import Request
 
 log = logging.getLogger(__name__)
 
@@ -45,11 +46,11 @@ def install(app: "falcon.asgi.App[Any, Any]", count: Count) -> None:
     """Let the app answer errors as this table says, and count each by its kind."""
 
     async def on_problem(
-        request: falcon.asgi.Request, response: falcon.asgi.Response, problem: PgwError, _params: dict[str, Any]
+        request: Request, response: falcon.asgi.Response, problem: PgwError, _params: dict[str, Any]
     ) -> None:
         count(type(problem).__name__)
         if isinstance(problem, OverLimit):
-            request.context.limit = problem.setting  # the middleware counts it
+            request.limit = problem.setting  # the middleware counts it
         status = next((status for kind, status in STATUSES if isinstance(problem, kind)), 500)
         if status >= 500:  # noqa: PLR2004  the line between the client's faults and ours
             response.set_header("Retry-After", RETRY_AFTER)
@@ -59,14 +60,14 @@ def install(app: "falcon.asgi.App[Any, Any]", count: Count) -> None:
         answer(response, status, str(problem))
 
     async def on_http_error(
-        request: falcon.asgi.Request, response: falcon.asgi.Response, error: falcon.HTTPError, _params: dict[str, Any]
+        request: Request, response: falcon.asgi.Response, error: falcon.HTTPError, _params: dict[str, Any]
     ) -> None:
         response.set_headers(error.headers or {})
         status = error.status_code if request.method in falcon.COMBINED_METHODS else 405
         answer(response, status, _GO_TEXTS.get(status, error.title or ""))
 
     async def on_surprise(
-        request: falcon.asgi.Request, response: falcon.asgi.Response, error: Exception, _params: dict[str, Any]
+        request: Request, response: falcon.asgi.Response, error: Exception, _params: dict[str, Any]
     ) -> None:
         count("bug")
         log.error("%s %s failed", request.method, request.path, exc_info=error)

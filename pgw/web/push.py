@@ -67,7 +67,7 @@ class Pushes:
             await self._push(req, resp, raw, apply)
 
     async def _push(self, request: Request, response: falcon.asgi.Response, raw: bytes, apply: _Apply) -> None:
-        request.context.handler = "push"
+        request.handler = "push"
         key, lifetime = self._key(raw), asked_lifetime(request)
         try:
             body, protobuf = await read_body(request, self._max_body_size), is_protobuf(request.content_type)
@@ -77,16 +77,16 @@ class Pushes:
                 pushed = read_protobuf(body) if protobuf else self._reader.recognize(body)
             await apply(key, pushed, lifetime)
         except (PushError, OverLimit) as error:
-            request.context.refusal = (key.name, str(error))
+            request.refusal = (key.name, str(error))
             raise
-        _done(response, 200 if self._gateway.checks else 202)
+        response.status = 200 if self._gateway.checks else 202
 
     async def _answer(self, request: Request, response: falcon.asgi.Response, raw: bytes) -> None:
         """Answer whatever is no push."""
         if request.method == "DELETE":
-            request.context.handler = "delete"
+            request.handler = "delete"
             await self._gateway.delete(self._key(raw))
-            _done(response, 202)
+            response.status = 202
             return
         response.set_header("Allow", ALLOW)
         if request.method != "OPTIONS":
@@ -115,9 +115,3 @@ class Pushes:
                 self._keys.clear()
             self._keys[raw] = key
         return key
-
-
-def _done(response: falcon.asgi.Response, status: int) -> None:
-    """Answer with nothing, as the original does."""
-    response.status = status
-    response.content_length = 0

@@ -6,6 +6,7 @@ Never: holds more of a body than a limit, and one chunk.
 Follows: ASGI: `http.disconnect` instead of the rest of a body; RFC 9112: `GET http://host/path` means `/path`.
 """
 
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import unquote
@@ -23,7 +24,7 @@ CUT_SHORT = "unexpected EOF: the client went away, or was silent for too long, b
 class Request(falcon.asgi.Request):
     """A request; the type that the app makes them of."""
 
-    __slots__ = ("_first_event", "_receive_event")
+    __slots__ = ("_first_event", "_receive_event", "handler", "limit", "refusal", "started")
 
     def __init__(
         self,
@@ -32,6 +33,14 @@ class Request(falcon.asgi.Request):
         first_event: Event | None = None,
         options: RequestOptions | None = None,
     ) -> None:
+        self.started = time.perf_counter()
+        """When it came, in seconds."""
+        self.handler = ""
+        """The name under which it is counted; set by whoever answers it. Nothing: it is not counted."""
+        self.limit = ""
+        """The limit because of which it is refused, if it is."""
+        self.refusal: tuple[str, str] | None = None
+        """The group of a push that is refused, and the reason."""
         self._first_event, self._receive_event = first_event, receive
         super().__init__(_with_origin_form(scope), receive, first_event, options)
 

@@ -23,6 +23,7 @@ from pgw.gateway.gateway import Gateway
 from pgw.model.group import Fragment
 from pgw.view.deflate import GZIP_FORM, LEVEL
 from pgw.web.parameters import boolean, query_parameters
+from pgw.web.request import Request
 from pgw.web.resource import Page
 
 TIMESTAMPS = "timestamps"
@@ -38,7 +39,7 @@ class Scrape(Page):
         self._gateway = gateway
         self._observe = observe
 
-    async def on_get(self, request: falcon.asgi.Request, response: falcon.asgi.Response) -> None:
+    async def on_get(self, request: Request, response: falcon.asgi.Response) -> None:
         """Answer with the page."""
         started = time.perf_counter()
         wanted = choose_format(request.get_header("Accept"))
@@ -72,7 +73,7 @@ class Scrape(Page):
             response.stream = _each(page.chunks)
 
 
-def _wants_timestamps(request: falcon.asgi.Request) -> bool:
+def _wants_timestamps(request: Request) -> bool:
     """Tell whether the query says `timestamps=1`; what else is in it is ignored, as the original does."""
     query: bytes = request.scope["query_string"]
     return TIMESTAMPS.encode() in query and boolean(query_parameters(request), TIMESTAMPS)

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import falcon.asgi
 
 from pgw.web.problems import answer
+from pgw.web.request import Request
 from pgw.web.resource import Page
 
 FOR_EVER = "public, max-age=31536000, immutable"
@@ -47,9 +48,9 @@ class Files(Page):
         self.names: Mapping[str, str] = names
         """What the files are called in addresses."""
 
-    async def on_get(self, request: falcon.asgi.Request, response: falcon.asgi.Response, name: str = "") -> None:
+    async def on_get(self, request: Request, response: falcon.asgi.Response, name: str = "") -> None:
         """Answer with a file."""
-        request.context.handler = "static"
+        request.handler = "static"
         file = self._files.get(name)
         if file is None:
             answer(response, 404, "404 page not found")
@@ -59,11 +60,11 @@ class Files(Page):
         response.set_header("X-Content-Type-Options", "nosniff")
         response.data = file.content
 
-    async def on_head(self, request: falcon.asgi.Request, response: falcon.asgi.Response, name: str = "") -> None:
+    async def on_head(self, request: Request, response: falcon.asgi.Response, name: str = "") -> None:
         """Answer as GET does; the server leaves the body out."""
         await self.on_get(request, response, name)
 
-    async def on_options(self, request: falcon.asgi.Request, response: falcon.asgi.Response, name: str = "") -> None:
+    async def on_options(self, request: Request, response: falcon.asgi.Response, name: str = "") -> None:
         """Answer with what is allowed."""
         del name
         await super().on_options(request, response)

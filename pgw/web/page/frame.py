@@ -21,6 +21,7 @@ from pgw.view.deflate import GZIP_FORM, LEVEL
 from pgw.web.page import words
 from pgw.web.page.files import Files
 from pgw.web.page.links import Links, Shell
+from pgw.web.request import Request
 from pgw.web.site import Site
 
 HTML = "text/html; charset=utf-8"
@@ -63,14 +64,14 @@ class Frame:
             self._templates.get_template(name)  # takes 30 ms, which no push should wait for later
 
     async def show_large(
-        self, request: falcon.asgi.Request, response: falcon.asgi.Response, template: str, values: Mapping[str, Any]
+        self, request: Request, response: falcon.asgi.Response, template: str, values: Mapping[str, Any]
     ) -> None:
         """Answer with a page that takes long to make; it is made in a thread."""
         await asyncio.to_thread(self.show, request, response, template, values)
 
     def show(
         self,
-        request: falcon.asgi.Request,
+        request: Request,
         response: falcon.asgi.Response,
         template: str,
         values: Mapping[str, Any],
@@ -78,7 +79,7 @@ class Frame:
         status: int = 200,
     ) -> None:
         """Answer with a page; headers that --web.config.file has set stay as they are."""
-        request.context.handler = request.context.handler or HANDLER
+        request.handler = request.handler or HANDLER
         body = self._templates.get_template(template).render(values).encode(errors="replace")
         response.status = status
         response.content_type = HTML
@@ -90,13 +91,11 @@ class Frame:
             body = zlib.compress(body, LEVEL, GZIP_FORM)
         response.data = body
 
-    def fail(
-        self, request: falcon.asgi.Request, response: falcon.asgi.Response, status: int, title: str, reason: str
-    ) -> None:
+    def fail(self, request: Request, response: falcon.asgi.Response, status: int, title: str, reason: str) -> None:
         """Answer that it is not to be had."""
         self.show(request, response, "problem.html", {"title": title, "reason": reason}, status=status)
 
-    def shell(self, request: falcon.asgi.Request, user: str) -> Shell:
+    def shell(self, request: Request, user: str) -> Shell:
         """What the commands are made of that a page offers."""
         host = request.get_header("Host") or "localhost"
         return Shell(self.links, self.site.origin or f"{request.scheme}://{host}", user)

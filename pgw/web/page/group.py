@@ -27,6 +27,7 @@ from pgw.web.page.origin import is_same_origin
 from pgw.web.page.tables import Table, table
 from pgw.web.paths import unescape
 from pgw.web.problems import answer
+from pgw.web.request import Request
 from pgw.web.resource import ALLOW, Page
 from pgw.web.site import Site
 
@@ -48,7 +49,7 @@ class Groups:
         self._gateway = gateway
         self._frame = frame
 
-    async def show(self, req: falcon.asgi.Request, resp: falcon.asgi.Response | None, **_: object) -> None:
+    async def show(self, req: Request, resp: falcon.asgi.Response | None, **_: object) -> None:
         """Answer with the page of a group. A sink."""
         if resp is None or not _is_read(req, resp) or (key := self._key(req, resp, "/group/")) is None:
             return
@@ -56,7 +57,7 @@ class Groups:
         if group is not None:
             await self._frame.show_large(req, resp, "group.html", await self._values(group, req))
 
-    async def raw(self, req: falcon.asgi.Request, resp: falcon.asgi.Response | None, **_: object) -> None:
+    async def raw(self, req: Request, resp: falcon.asgi.Response | None, **_: object) -> None:
         """Answer with the exposition of a group. A sink."""
         if resp is None or not _is_read(req, resp) or (key := self._key(req, resp, "/raw/")) is None:
             return
@@ -68,7 +69,7 @@ class Groups:
         resp.set_header("X-Content-Type-Options", "nosniff")
         resp.data = b"".join(_lines(group.fragments))
 
-    async def delete(self, req: falcon.asgi.Request, resp: falcon.asgi.Response | None, **_: object) -> None:
+    async def delete(self, req: Request, resp: falcon.asgi.Response | None, **_: object) -> None:
         """Ask whether a group is to be deleted, and delete it. A sink."""
         if resp is None:
             return
@@ -82,11 +83,11 @@ class Groups:
             values = {"question": question, "action": self._frame.links.delete(key), "word": "Delete Group"}
             self._frame.show(req, resp, "confirm.html", {**values, "back": self._frame.links.group(key)})
         elif _may_change(self._frame, req, resp):
-            req.context.handler = "delete"
+            req.handler = "delete"
             await self._gateway.delete(key)
             see_other(resp, self._frame.links.home({"notice": "deleted"}))
 
-    def _key(self, request: falcon.asgi.Request, response: falcon.asgi.Response, kind: str) -> GroupingKey | None:
+    def _key(self, request: Request, response: falcon.asgi.Response, kind: str) -> GroupingKey | None:
         """Read the path of a group; answers if it is none."""
         path = unescape(request.scope["raw_path"].partition(b"?")[0])
         if path is None:
@@ -100,9 +101,7 @@ class Groups:
             self._frame.fail(request, response, 400, "This names no group", str(error))
             return None
 
-    async def _read(
-        self, key: GroupingKey, request: falcon.asgi.Request, response: falcon.asgi.Response
-    ) -> Group | None:
+    async def _read(self, key: GroupingKey, request: Request, response: falcon.asgi.Response) -> Group | None:
         """Read a group; answers if there is none."""
         try:
             group = await self._gateway.desk.group(key)
@@ -115,7 +114,7 @@ class Groups:
             self._frame.fail(request, response, 404, "No such group", reason)
         return group
 
-    async def _values(self, group: Group, request: falcon.asgi.Request) -> dict[str, Any]:
+    async def _values(self, group: Group, request: Request) -> dict[str, Any]:
         family = request.get_param("family")
         fragments = [each for each in group.fragments if family in (None, each.name)]
         page = max(1, _number(request.get_param("page")))
@@ -151,21 +150,21 @@ class DeleteAll(Page):
         self._gateway = gateway
         self._frame = frame
 
-    async def on_get(self, request: falcon.asgi.Request, response: falcon.asgi.Response) -> None:
+    async def on_get(self, request: Request, response: falcon.asgi.Response) -> None:
         """Ask."""
         question = "Do you really want to delete all metrics of all groups?"
         values = {"question": question, "action": self._frame.links.delete_all(), "word": "Delete All Groups"}
         self._frame.show(request, response, "confirm.html", {**values, "back": self._frame.links.home()})
 
-    async def on_options(self, _request: falcon.asgi.Request, response: falcon.asgi.Response) -> None:
+    async def on_options(self, _request: Request, response: falcon.asgi.Response) -> None:
         """Answer with what is allowed."""
         response.set_header("Allow", ALLOW_DELETE)
         response.content_length = 0
 
-    async def on_post(self, request: falcon.asgi.Request, response: falcon.asgi.Response) -> None:
+    async def on_post(self, request: Request, response: falcon.asgi.Response) -> None:
         """Delete."""
         if _may_change(self._frame, request, response):
-            request.context.handler = "wipe"
+            request.handler = "wipe"
             await self._gateway.wipe()
             see_other(response, self._frame.links.home({"notice": "wiped"}))
 
@@ -201,7 +200,7 @@ def _number(text: str | None) -> int:
     return int(text) if text and text.isdecimal() and len(text) <= MOST_DIGITS else 0
 
 
-def _is_read(request: falcon.asgi.Request, response: falcon.asgi.Response, allow: str = ALLOW) -> bool:
+def _is_read(request: Request, response: falcon.asgi.Response, allow: str = ALLOW) -> bool:
     """Tell whether a page is asked for; answers if not."""
     if request.method in ("GET", "HEAD"):
         return True
@@ -213,7 +212,7 @@ def _is_read(request: falcon.asgi.Request, response: falcon.asgi.Response, allow
     return False
 
 
-def _may_change(frame: Frame, request: falcon.asgi.Request, response: falcon.asgi.Response) -> bool:
+def _may_change(frame: Frame, request: Request, response: falcon.asgi.Response) -> bool:
     """Tell whether a request comes from a page of ours; answers if not."""
     if is_same_origin(request, frame.site.origin):
         return True

@@ -21,6 +21,7 @@ from pgw.gateway.listing import Only, Order, Query
 from pgw.model.grouping import GroupingKey
 from pgw.web.page.frame import Frame, brief
 from pgw.web.page.words import shortened
+from pgw.web.request import Request
 from pgw.web.resource import Page
 
 STALE = "1d"
@@ -63,7 +64,7 @@ class Home(Page):
         self._desk = desk
         self._frame = frame
 
-    async def on_get(self, request: falcon.asgi.Request, response: falcon.asgi.Response) -> None:
+    async def on_get(self, request: Request, response: falcon.asgi.Response) -> None:
         """Answer with a page of the list."""
         asked = _asked(request)
         query, problems = _query(asked)
@@ -87,7 +88,7 @@ class Home(Page):
         self._frame.show(request, response, "home.html", values)
 
 
-def _asked(request: falcon.asgi.Request) -> Asked:
+def _asked(request: Request) -> Asked:
     def given(name: str) -> str:
         return (request.get_param(name) or "").strip()
 

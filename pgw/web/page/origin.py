@@ -10,10 +10,10 @@ NOTE(pushgateway): the original's page deletes by script, and nothing asks from 
 
 from urllib.parse import urlsplit
 
-import falcon.asgi
+from pgw.web.request import Request
 
 
-def is_same_origin(request: falcon.asgi.Request, external: str) -> bool:
+def is_same_origin(request: Request, external: str) -> bool:
     """Tell whether a page of this very site sent the request.
 
     Args:

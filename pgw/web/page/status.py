@@ -10,6 +10,7 @@ import json
 import falcon.asgi
 
 from pgw.web.page.frame import Frame
+from pgw.web.request import Request
 from pgw.web.resource import Page
 
 
@@ -19,7 +20,7 @@ class Status(Page):
     def __init__(self, frame: Frame) -> None:
         self._frame = frame
 
-    async def on_get(self, request: falcon.asgi.Request, response: falcon.asgi.Response) -> None:
+    async def on_get(self, request: Request, response: falcon.asgi.Response) -> None:
         """Answer with the page."""
         status = {"start_time": "", "build_information": {}, "flags": {}, **json.loads(self._frame.site.status)}
         self._frame.show(request, response, "status.html", {"status": status})
@@ -31,7 +32,7 @@ class Entrance:
     def __init__(self, frame: Frame) -> None:
         self._frame = frame
 
-    async def on_get(self, _request: falcon.asgi.Request, response: falcon.asgi.Response) -> None:
+    async def on_get(self, _request: Request, response: falcon.asgi.Response) -> None:
         """Answer with where the list is."""
         response.status = 301
         response.set_header("Location", self._frame.links.home())
