@@ -57,6 +57,7 @@ class Layout(NamedTuple):
     """What a form is stored as, in groups of one shape."""
 
     blocks: Sequence[Block]
+    sizes: Sequence[int]
     signature: bytes
     size: int
     """How many samples the form has."""
@@ -87,7 +88,7 @@ class Known:
             return None
         self._rules.admit(key)
         fragments = [block.filled(key, pushed.values) for block in layout.blocks]
-        return Write(key, fragments, layout.signature, self._rules.checked, lifetime=lifetime)
+        return Write(key, fragments, layout.sizes, layout.signature, self._rules.checked, lifetime=lifetime)
 
     def _learnt(self, key: GroupingKey, form: Form) -> Layout | None:
         """Ask the rules about a form; None if they refuse it."""
@@ -97,6 +98,6 @@ class Known:
         except (PushError, OverLimit):
             return None
         blocks = [Block.of(family, each, key) for family, each in zip(families, write.fragments, strict=True)]
-        layout = Layout(blocks, write.signature, form.size)
+        layout = Layout(blocks, write.sizes, write.signature, form.size)
         self._layouts.put((form, key.shape), layout)
         return layout

@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 from pgw.errors import PushTooLarge
 from pgw.model.family import Exposition
-from pgw.model.group import Fragment
 from pgw.model.grouping import GroupingKey
 
 LONGEST_RUNE = 4
@@ -48,15 +47,15 @@ class PushLimits(NamedTuple):
                 for metric in family.metrics:
                     self._check_labels(metric[0].labels, f"of the metric {family.name}")
 
-    def check_series(self, fragments: Iterable[Fragment]) -> None:
-        """Refuse a push that has too many series: lines of samples, as they are scraped.
+    def check_series(self, sizes: Iterable[int]) -> None:
+        """Refuse a push that has too many series: lines of samples, as they are scraped, of all its families.
 
         Raises:
             PushTooLarge: naming how many, and the limit.
         """
         if not self.series:
             return
-        series = sum(fragment.lines for fragment in fragments)
+        series = sum(sizes)
         if series > self.series:
             raise PushTooLarge("push.max-series", f"the push holds {series} series", self.series)
 

@@ -78,6 +78,6 @@ class Rules(NamedTuple):
             )
             for each in families
         ]
-        self.limits.check_series(fragments)
         sizes = [fragment.lines for fragment in fragments]
-        return Write(key, fragments, signature(families, key, checked=self.checked, sizes=sizes), self.checked)
+        self.limits.check_series(sizes)
+        return Write(key, fragments, sizes, signature(families, key, checked=self.checked, sizes=sizes), self.checked)

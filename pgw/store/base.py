@@ -28,6 +28,8 @@ class Write(NamedTuple):
 
     key: GroupingKey
     fragments: Sequence[Fragment]
+    sizes: Sequence[int]
+    """How many sample lines each of them has."""
     signature: bytes
     """16 bytes that say which series of which types these are: if the group was last written with the same
     signature, it holds just these."""

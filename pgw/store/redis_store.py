@@ -106,8 +106,8 @@ class RedisStore:
         words: list[Argument] = ["checked" if write.checked else "unchecked", key.name, key.shape, key.twin or ""]
         words += (self._encode.labels(key.labels), write.signature)
         words += (_digits(pushed_at), _digits(failed_at), _digits(deadline), len(write.fragments))
-        for each in write.fragments:
-            words += (each.name, _digits(each.pushed_at), self._encode.fragment(each, each.lines))
+        for each, lines in zip(write.fragments, write.sizes, strict=True):
+            words += (each.name, _digits(each.pushed_at), self._encode.fragment(each, lines))
         words += _pairs(write.guard.shapes)
         words += _pairs(write.guard.witnesses)
         touched = (*self._keys.of_all_groups, self._keys.group(key.name))
@@ -334,17 +334,15 @@ class RedisStore:
         return Call.of(self._push, touched, arguments)
 
     def _part(self, write: Write, mode: str, settled: str) -> Part:
-        key, lines, size = write.key, 0, 0
+        key, size = write.key, 0
         families: list[Argument] = [len(write.fragments)]
-        for fragment in write.fragments:
-            count = fragment.lines
-            packed = self._encode.fragment(fragment, count)
-            lines += count
+        for fragment, lines in zip(write.fragments, write.sizes, strict=True):
+            packed = self._encode.fragment(fragment, lines)
             size += len(packed)
             families += (fragment.name, packed)
         words: list[Argument] = [key.name, mode, "checked" if write.checked else "unchecked", key.shape]
         words += (key.twin or "", self._encode.labels(key.labels), write.signature)
-        words += (write.lifetime, settled, lines)
+        words += (write.lifetime, settled, sum(write.sizes))
         words += families
         words += UNGUARDED if write.guard is NO_GUARD else (*_pairs(write.guard.shapes), *_pairs(write.guard.witnesses))
         return Part(self._keys.group(key.name), words, size)

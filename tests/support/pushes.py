@@ -64,7 +64,8 @@ def write(
     """A push whose signature is told by types, names and `series`, which stands for the label sets."""
     seen = f"{checked} {series} " + " ".join(f"{each.type} {each.name}" for each in families)
     fragments = [each._replace(unchecked=not checked) for each in families]
-    return Write(key, fragments, blake2b(seen.encode(), digest_size=16).digest(), checked, guard)
+    sizes = [each.lines for each in fragments]
+    return Write(key, fragments, sizes, blake2b(seen.encode(), digest_size=16).digest(), checked, guard)
 
 
 async def read(store: RedisStore, key: GroupingKey) -> Group:
