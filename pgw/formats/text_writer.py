@@ -35,6 +35,15 @@ def sample_templates(family: Family, key: GroupingKey) -> list[str]:
     return [f"{before}{metric[0].template(key)}{after}{metric[1]}\n" for metric in family.metrics]
 
 
+def split_template(template: str) -> list[str]:
+    """Split a template at each `%s`; what stands between is as it will be read, so that a `%%` is one `%` there."""
+    pieces: list[str] = []
+    for part in template.split("%%"):
+        first, *others = part.split("%s")
+        pieces[-1:] = [f"{pieces[-1]}%{first}" if pieces else first, *others]
+    return pieces
+
+
 def write_head(name: str, type: Type, help: str | None) -> str:  # noqa: A002  (the words of the lines)
     """Write the HELP line, if there is a help, be it empty, and the TYPE line."""
     shown = name if is_metric_name(name) else f'"{escape_value(name)}"'

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from pgw.errors import OverLimit, PushError
 from pgw.formats.forms import Filled, Form, picker
 from pgw.formats.recent import Recent
-from pgw.formats.text_writer import sample_templates
+from pgw.formats.text_writer import sample_templates, split_template
 from pgw.gateway.rules import Rules
 from pgw.model.family import Family
 from pgw.model.group import Fragment
@@ -22,7 +22,7 @@ from pgw.model.grouping import GroupingKey
 from pgw.store.base import Write
 
 SAMPLES_KNOWN = 100_000
-"""Samples of all that is known, at some 200 bytes each; the reader knows as many."""
+"""Samples of all that is known, at some 300 bytes each; the reader knows as many."""
 
 
 class Block(NamedTuple):
@@ -30,7 +30,8 @@ class Block(NamedTuple):
 
     fragment: Fragment
     """Without its text."""
-    template: str
+    pieces: list[str]
+    """The text in pieces: every second one is empty, for a value of the grouping key or that of the line."""
     lines: int
     pick: Callable[[Sequence[str]], Sequence[str]]
     """Picks the values of these lines out of those of the body, in the order of the lines."""
@@ -39,18 +40,19 @@ class Block(NamedTuple):
     def of(cls, family: Family, fragment: Fragment, key: GroupingKey) -> "Block":
         """Make a block of a family whose values say where they stand in the body."""
         lines = [line.rpartition(" ") for line in sample_templates(family, key)]
-        template = "".join(f"{head} %s\n" for head, _, _ in lines)
-        return cls(fragment._replace(text=b""), template, len(lines), picker(number for _, _, number in lines))
+        texts = split_template("".join(f"{head} %s\n" for head, _, _ in lines))
+        same = {text: text for text in texts}  # many are, and each is kept once
+        pieces = [piece for text in texts for piece in (same[text], "")][:-1]
+        return cls(fragment._replace(text=b""), pieces, len(lines), picker(number for _, _, number in lines))
 
     def filled(self, key: GroupingKey, values: Sequence[str]) -> Fragment:
-        """Fill the values in."""
-        width = len(key.values) + 1
-        words = [""] * (width * self.lines)
+        """Fill the values in. To join pieces takes a third of the time that it takes to format a template."""
+        pieces, width = self.pieces.copy(), 2 * len(key.values) + 2
         for place, value in enumerate(key.values):
-            words[place::width] = [value] * self.lines
-        words[width - 1 :: width] = self.pick(values)
+            pieces[2 * place + 1 :: width] = [value] * self.lines
+        pieces[width - 1 :: width] = self.pick(values)
         name, kind, text_help, _, unchecked, *_ = self.fragment
-        return Fragment(name, kind, text_help, (self.template % tuple(words)).encode(), unchecked)
+        return Fragment(name, kind, text_help, "".join(pieces).encode(), unchecked)
 
 
 class Layout(NamedTuple):

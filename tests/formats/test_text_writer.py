@@ -1,8 +1,10 @@
 """What a family looks like in a scrape, to the byte."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from pgw.formats.text_writer import write_head, write_samples
+from pgw.formats.text_writer import split_template, write_head, write_samples
 from pgw.model.family import Family, Histogram, Metric, Summary, Type
 from pgw.model.grouping import GroupingKey
 from pgw.model.series import Series
@@ -88,3 +90,26 @@ def test_a_summary_shows_quantiles_sum_and_count() -> None:
 
 def test_a_family_without_metrics_has_no_lines() -> None:
     assert write_samples(family(Type.GAUGE), key()) == ""
+
+
+@pytest.mark.parametrize(
+    ("template", "pieces"),
+    [
+        ("", [""]),
+        ("a", ["a"]),
+        ("%s", ["", ""]),
+        ("a%sb%sc", ["a", "b", "c"]),
+        ("%%s", ["%s"]),
+        ("%%%s", ["%", ""]),
+        ("%%%%s%s%%", ["%%s", "%"]),
+    ],
+)
+def test_a_template_is_split_where_it_would_be_filled(template: str, pieces: list[str]) -> None:
+    assert split_template(template) == pieces
+
+
+@given(st.lists(st.sampled_from(["%%", "%s", "s", "x"])))
+def test_the_pieces_of_a_template_with_values_between_are_the_template_filled(words: list[str]) -> None:
+    template, values = "".join(words), tuple(map(str, range(words.count("%s"))))
+    first, *others = split_template(template)
+    assert first + "".join(f"{value}{piece}" for value, piece in zip(values, others, strict=True)) == template % values
