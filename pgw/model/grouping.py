@@ -37,27 +37,29 @@ class GroupingKey:
     @cached_property
     def name(self) -> str:
         """The readable and injective name: `job/backup/instance/db-1`, percent-encoded, job first."""
-        return "/".join(_percent(part) for label in self.ordered for part in label)
+        return "/".join([_percent(part) for label in self.ordered for part in label])
 
     @property
     def ordered(self) -> Labels:
         """The labels as people write them: job first, the others sorted by name."""
-        return tuple(sorted(self.labels, key=lambda label: (label[0] != JOB, label[0])))
+        return tuple(
+            [label for label in self.labels if label[0] == JOB] + [label for label in self.labels if label[0] != JOB]
+        )
 
     @cached_property
     def names(self) -> tuple[str, ...]:
         """The label names, sorted."""
-        return tuple(name for name, _ in self.labels)
+        return tuple([name for name, _ in self.labels])
 
     @cached_property
     def shape(self) -> str:
         """The label names as one string; groups of one shape can never hold the same series."""
-        return ",".join(map(_percent, self.names))
+        return ",".join([_percent(name) for name in self.names])
 
     @cached_property
     def values(self) -> tuple[str, ...]:
         """The label values in the order of `names`, escaped for the text format."""
-        return tuple(escape_value(value) for _, value in self.labels)
+        return tuple([escape_value(value) for _, value in self.labels])
 
     @cached_property
     def twin(self) -> str | None:
@@ -65,6 +67,8 @@ class GroupingKey:
 
         A group without `instance` shows its push times with `instance=""`, as the group with an empty one does.
         """
+        if self.names == (JOB,):
+            return f"{self.name}/{INSTANCE}/"  # as below, for the most common of those that have one
         instance = dict(self.labels).get(INSTANCE)
         if instance:
             return None
@@ -76,7 +80,7 @@ class GroupingKey:
     @cached_property
     def is_utf8(self) -> bool:
         """Whether every value is valid UTF-8; a group with any other cannot be scraped."""
-        return all(is_utf8(value) for _, value in self.labels)
+        return is_utf8("".join([value for _, value in self.labels]))
 
     def require_utf8(self) -> None:
         """Refuse a key that could never be scraped.

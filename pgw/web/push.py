@@ -17,6 +17,7 @@ from pgw.errors import OverLimit, PushError
 from pgw.formats.forms import Filled
 from pgw.formats.negotiation import is_protobuf
 from pgw.formats.protobuf_reader import read_protobuf
+from pgw.formats.recent import LONGEST_REMEMBERED, Recent
 from pgw.formats.text_reader import TextReader
 from pgw.gateway.gateway import Gateway
 from pgw.model.family import Exposition
@@ -31,8 +32,8 @@ from pgw.web.request import Request
 PATH = r"/metrics/job(?:@base64)?/"
 """What a group's path begins with, behind the prefix of the site; always here, wherever the scrape is."""
 ALLOW = "DELETE, OPTIONS, POST, PUT"
-KEYS_REMEMBERED = 10_000
-"""Grouping keys kept as values, about a kilobyte each: a fleet of that many groups is parsed once."""
+KEYS_REMEMBERED = 50_000
+"""Grouping keys that are read once, some 700 bytes each."""
 LONG_BODY = 256 << 10
 """Bytes from which on a body is read in a thread: on the event loop it would hold up all others for milliseconds."""
 
@@ -50,7 +51,7 @@ class Pushes:
         self._reader = TextReader(utf8_names=utf8_names)
         self._long_reader = TextReader(utf8_names=utf8_names)
         self._long_turn = asyncio.Lock()
-        self._keys: dict[bytes, GroupingKey] = {}
+        self._keys: Recent[bytes, GroupingKey] = Recent(KEYS_REMEMBERED)
         self._pushes: Mapping[str, _Apply] = {"POST": gateway.push, "PUT": gateway.replace}
 
     async def __call__(self, req: Request, resp: falcon.asgi.Response | None, **_: object) -> None:
@@ -58,7 +59,7 @@ class Pushes:
         if resp is None:  # Falcon's signature: only a websocket has no response
             return
         raw = req.scope["raw_path"].partition(b"?")[0]
-        if raw not in self._keys and not self._is_plain(raw, req, resp):
+        if raw not in self._keys.young and not self._is_plain(raw, req, resp):
             return
         apply = self._pushes.get(req.method)
         if apply is None:
@@ -108,10 +109,9 @@ class Pushes:
         return False
 
     def _key(self, raw: bytes) -> GroupingKey:
-        key = self._keys.get(raw)
+        key = self._keys.young.get(raw) or self._keys.get(raw)
         if key is None:
             key = GroupingKey.from_path((unescape(raw) or b"").removeprefix(self._base), utf8_names=self._utf8_names)
-            if len(self._keys) >= KEYS_REMEMBERED:
-                self._keys.clear()
-            self._keys[raw] = key
+            if len(raw) <= LONGEST_REMEMBERED:
+                self._keys.put(raw, key)
         return key
