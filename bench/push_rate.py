@@ -68,7 +68,7 @@ QUESTION = Question(
     "Pushes of 10 samples a second, by groups stored; connections kept",
     {
         Size.SMOKE: Plan((1,), 1, 1),
-        Size.QUICK: Plan((1, 1_000, 10_000), 3, 3),
+        Size.QUICK: Plan((1, 1_000, 10_000, 100_000), 3, 3),
         Size.FULL: Plan((1, 1_000, 10_000, 100_000), 8, 5),
     },
     measure,
