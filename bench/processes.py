@@ -31,8 +31,11 @@ def family_of(pid: int) -> dict[int, str]:
 
 
 def cpu_seconds(pids: Iterable[int]) -> float:
-    """Processor time that processes have used, all threads, user and system, in ticks of 10 ms."""
-    return sum(sum(map(int, _fields(pid)[11:13])) for pid in pids) / TICKS
+    """Processor time that processes have used, all threads, user and system, in ticks of 10 ms.
+
+    With that of their children that have ended: Redis writes its file anew in one, which may end at any time.
+    """
+    return sum(sum(map(int, _fields(pid)[11:15])) for pid in pids) / TICKS
 
 
 def resident(pid: int) -> int:
@@ -41,5 +44,8 @@ def resident(pid: int) -> int:
 
 
 def _fields(pid: int) -> list[str]:
-    """The fields of /proc/PID/stat behind the name: the first is the state."""
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    """The fields of /proc/PID/stat behind the name: the first is the state. None of a process that has ended."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return []

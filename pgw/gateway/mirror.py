@@ -258,7 +258,6 @@ class Mirror:
         await self._take(list(dict.fromkeys([*changes.changed, *self._deadlines.due(self.now)])))
         self._view.show_own(self._own(self.sums, self.now // MICROSECONDS))
         self._view.settle()
-        self._freeze()
         self._feed = changes.feed
         self._done = number
 
@@ -302,6 +301,7 @@ class Mirror:
                 for _ in range(SENDING_TURNS):
                     await asyncio.sleep(0)
                 await self._show_all(part, groups)
+                self._freeze()
         finally:
             for task in ahead:  # nobody wants its groups any more
                 task.cancel()

@@ -170,14 +170,14 @@ class RedisStore:
             feed = Feed()
             first = await self._read_changes(feed, "")
         source = self._reader.source
-        changed, cursor = [*first[3]], first[4]
+        changed, cursor = dict.fromkeys(map(bytes.decode, first[3])), first[4]
         while cursor:
             more = await self._read_changes(feed, cursor)
-            changed += more[3]
+            changed.update(dict.fromkeys(map(bytes.decode, more[3])))
             cursor = more[4]
         if self._reader.source != source:
             raise StoreUnavailable("Redis was replaced by another server while the changes were read")
-        return read_changes(source, first, changed)
+        return read_changes(source, first, list(changed))
 
     async def groups(self, names: Sequence[str]) -> list[Group | None]:
         """See Store.groups."""

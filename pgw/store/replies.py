@@ -41,14 +41,14 @@ def readable_fragment(name: str, family: str, value: bytes) -> Fragment | None:
         return None
 
 
-def read_changes(source: str, reply: Reply, changed: list[bytes]) -> Changes:
-    """Read the feed: which server it is of, its last answer, and the changed groups of all answers."""
+def read_changes(source: str, reply: Reply, changed: Sequence[str]) -> Changes:
+    """Read the feed: which server it is of, its first answer, and the changed groups of all answers."""
     epoch, version, everything, _, _, deleted, telemetry, now = reply
     counters = zip(telemetry[::2], telemetry[1::2], strict=True)
     return Changes(
         Feed(source, epoch.decode(), int(version)),
         bool(everything),
-        list(dict.fromkeys(name.decode() for name in changed)),
+        changed,
         [name.decode() for name in deleted],
         {field.decode(): float(value) for field, value in counters},
         int(now),
