@@ -36,11 +36,20 @@ def start(lab: Lab, name: str, groups: int) -> AbstractContextManager[Server]:
     return starts[name](groups)
 
 
-def compare(lab: Lab, contest: Mapping[str, tuple[Server, Load]], seconds: float, rounds: int) -> Rounds:
-    """All rounds, each server with the number of connections that suits it: name -> what was measured in each."""
+Contest = dict[str, tuple[Server, Load]]
+"""Running servers, each with what it is sent."""
+
+
+def suited(lab: Lab, started: Mapping[str, Server], load: Load, rounds: int) -> Contest:
+    """Find for each server the number of connections that suits it, unless it is only a trial of one round."""
+    if rounds == 1:
+        return {name: (server, load) for name, server in started.items()}
+    return {name: (server, at_its_best(lab, server, load)) for name, server in started.items()}
+
+
+def compare(lab: Lab, contest: Contest, seconds: float, rounds: int) -> Rounds:
+    """All rounds: name -> what was measured in each."""
     found: Rounds = {name: [] for name in contest}
-    if rounds > 1:
-        contest = {name: (server, at_its_best(lab, server, load)) for name, (server, load) in contest.items()}
     for _ in range(rounds):
         for name, (server, load) in contest.items():
             found[name].append(saturate(lab, server, load, seconds))

@@ -10,7 +10,7 @@ from statistics import median
 from typing import NamedTuple
 
 from closed_loop import Load
-from contest import ALL, OURS, columns, compare, raw, rows, servers
+from contest import ALL, OURS, columns, compare, raw, rows, servers, suited
 from lab import Lab
 from question import Findings, Plot, Size
 
@@ -41,10 +41,8 @@ class OneLoad(NamedTuple):
     def measure(self, lab: Lab, plan: Plan) -> Findings:
         """Compare all."""
         with ExitStack() as running:
-            started = servers(lab, running, self.stored, plan.names)
-            found = compare(
-                lab, {name: (server, self.load) for name, server in started.items()}, plan.seconds, plan.rounds
-            )
+            contest = suited(lab, servers(lab, running, self.stored, plan.names), self.load, plan.rounds)
+            found = compare(lab, contest, plan.seconds, plan.rounds)
         bars = {name: median(each.rate for each in measured) * self.each for name, measured in found.items()}
         plot = Plot("", self.title, bars=bars)
         return Findings(columns(self.unit), rows(found, self.wanted, self.each), plot, raw(found))

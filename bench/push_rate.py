@@ -12,7 +12,7 @@ from statistics import median
 from typing import NamedTuple
 
 from closed_loop import Load
-from contest import ALL, BARE, CHECKED, Rounds, columns, compare, raw, rows, servers
+from contest import ALL, BARE, CHECKED, OURS, Rounds, columns, compare, raw, rows, servers, suited
 from lab import Lab
 from question import Curve, Findings, Plot, Question, Size
 
@@ -43,10 +43,9 @@ def measure(lab: Lab, plan: Plan) -> Findings:
         for stored in plan.stored:
             names = [name for name in ALL if name != CHECKED or stored <= MOST_CHECKED]
             with ExitStack() as running:
-                started = servers(lab, running, stored, names)
-                contest = {name: (server, Load(stored)) for name, server in started.items()}
+                contest = suited(lab, servers(lab, running, stored, names), Load(stored), plan.rounds)
                 if stored > 1:
-                    contest[HOME] = (home, Load(1))
+                    contest[HOME] = home, contest[OURS][1]._replace(groups=1)
                 found[stored] = compare(lab, contest, plan.seconds, plan.rounds)
     table = [[f"{stored:,}", *row] for stored, rounds in found.items() for row in rows(rounds, WANTED.get(stored, {}))]
     return Findings(
