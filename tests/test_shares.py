@@ -1,13 +1,16 @@
-"""Which of the workers leave connections to the others."""
+"""Which of the workers leave connections to the others, and that they come back."""
 
 from __future__ import annotations
 
+import errno
 import time
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pgw.server.shares import SILENT_NANOSECONDS, SLACK, Shares
+from pgw.server.worker import Worker
 
 if TYPE_CHECKING:
     from pgw.server.shares import Share
@@ -99,3 +102,14 @@ def test_who_takes_the_place_of_another_begins_with_nothing() -> None:
     assert not me.is_ahead(100)  # it does not accept yet
     successor.live()
     assert me.is_ahead(100)
+
+
+async def test_a_worker_that_finds_no_descriptor_to_listen_with_tries_again_later() -> None:
+    async def listen() -> None:
+        raise OSError(errno.EMFILE, "too many open files")
+
+    later: list[object] = []
+    loop = SimpleNamespace(call_later=lambda _seconds, action: later.append(action))
+    worker: Any = SimpleNamespace(_listen=listen, _accept=object(), _accept_no_more=lambda: None, loop=loop)
+    await Worker._listen_again(worker)
+    assert later == [worker._accept]

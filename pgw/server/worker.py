@@ -125,7 +125,16 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def _accept(self) -> None:
         """Accept connections again."""
-        self._opening = self.loop.create_task(self._listen())
+        self._opening = self.loop.create_task(self._listen_again())
+
+    async def _listen_again(self) -> None:
+        """Listen, or try it later: there may be no descriptor left for it, which another connection gives back."""
+        try:
+            await self._listen()
+        except OSError as error:
+            log.warning("cannot accept connections, will try again: %s", error)
+            self._accept_no_more()
+            self.loop.call_later(LIFE_SECONDS, self._accept)
 
     async def _listen(self) -> None:
         """Accept connections, by duplicates of the sockets: they are closed where no more are to be accepted.
