@@ -31,6 +31,7 @@ OWN_LABELS: Mapping[type[Histogram | Summary], str] = {
 """The label that tells the parts of one metric apart."""
 
 NO_BOUND = "NaN"
+"""A bucket or a quantile at this bound is written, but not read."""
 
 Fault = Callable[[str], ParseError]
 """Makes an error of the line that is being read."""
@@ -60,8 +61,8 @@ class Splits:
         bound = self.bounds.get(text)
         if bound is None:
             bound = canonical(text)
-            if bound is not None and len(text) <= LONGEST_REMEMBERED:
-                self.bounds.put(text, bound)
+            if bound is not None:
+                self.bounds.remember(text, bound)
         return bound
 
 

@@ -14,6 +14,7 @@ from itertools import chain
 from operator import itemgetter
 
 from pgw.formats import metrics_pb2 as pb
+from pgw.formats.compounds import NO_BOUND
 from pgw.formats.numbers import NEGATIVE_ZERO
 from pgw.formats.text_writer import INFINITY
 from pgw.model.consistency import WRITTEN_LABELS
@@ -32,8 +33,6 @@ VALUE_FIELDS: Mapping[Type, str] = {
 _VALUE = itemgetter(1)
 _BOUND = itemgetter(0)
 
-_NO_BOUND = "NaN"
-"""A bucket or a quantile at this bound is written, but not read."""
 _GO_NAN: float = struct.unpack("<d", (0x7FF8000000000001).to_bytes(8, "little"))[0]
 """The NaN of Go, which has one bit more than that of Python: so most NaNs that are pushed are what text carries."""
 _UINT64 = 2.0**64
@@ -128,7 +127,7 @@ def _is_whole(count: str) -> bool:
 
 def _fill_histogram(message: pb.Histogram, metric: Histogram) -> None:
     """Fill in a histogram; if one of its counts is a fraction (or NaN), they are all floats."""
-    buckets = [part for part in metric.buckets if part[0] != _NO_BOUND]
+    buckets = [part for part in metric.buckets if part[0] != NO_BOUND]
     whole = _is_whole(metric.observations) and all(_is_whole(count) for _, count in buckets)
     if whole:
         message.sample_count = int(float(metric.observations))
@@ -147,5 +146,5 @@ def _fill_summary(message: pb.Summary, metric: Summary) -> None:
     message.sample_count = int(min(float(metric.observations), _UINT64 - 2048))
     message.sample_sum = _number(metric.sum)
     for quantile, value in metric.quantiles:
-        if quantile != _NO_BOUND:
+        if quantile != NO_BOUND:
             message.quantile.add(quantile=float(quantile), value=_number(value))

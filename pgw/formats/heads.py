@@ -43,11 +43,6 @@ class Heads:
         made = iter(self._made(new, remember=remember))
         return [next(made) if series is None else series for series in found]
 
-    def remember(self, head: str, series: Series) -> None:
-        """Remember what a head means that was read to the letter."""
-        if len(head) <= LONGEST_REMEMBERED:
-            self.known.put(head, series)
-
     def _made(self, heads: Sequence[str], *, remember: bool) -> Sequence[Series | None]:
         """Take heads apart that are not known."""
         text = "\n".join(heads)
@@ -90,6 +85,6 @@ class Heads:
         layout = self.layouts.get(skeleton)
         if layout is None:
             layout = read_layout(skeleton)
-            if layout is not None and len(skeleton) <= LONGEST_REMEMBERED:
-                self.layouts.put(skeleton, layout)
+            if layout is not None:
+                self.layouts.remember(skeleton, layout)
         return layout

@@ -12,6 +12,7 @@ LONGEST_REMEMBERED = 1_000
 """Characters that are worth remembering: with it a limit on the number of things is one on their bytes too."""
 
 _Key = TypeVar("_Key", bound=Hashable)
+_Text = TypeVar("_Text", str, bytes)
 _Value = TypeVar("_Value")
 
 
@@ -57,6 +58,11 @@ class Recent(Generic[_Key, _Value]):
             self._room = self._generation
         self._room -= size
         self.young[key] = value
+
+    def remember(self: "Recent[_Text, _Value]", text: _Text, value: _Value) -> None:
+        """Remember what was made of a text, unless that is a long one."""
+        if len(text) <= LONGEST_REMEMBERED:
+            self.put(text, value)
 
     def update(self, found: Mapping[_Key, _Value]) -> None:
         """Remember many values."""

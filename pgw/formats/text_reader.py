@@ -205,7 +205,7 @@ class _Reading:
         sample = line.sample(self._drafts.place)
         series = Series(sample.name, sample.labels.items())
         if sample.head is not None:
-            self._memory.heads.remember(sample.head, series)
+            self._memory.heads.known.remember(sample.head, series)
         if sample.timestamp and self._timestamp_at is None:
             self._timestamp_at = f"line {self._lines.number}"
         self._drafts.opened(sample.name)((series, sample.value))

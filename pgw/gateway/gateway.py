@@ -59,11 +59,14 @@ class Gateway:
         self._rules = Rules(own, checked, limits)
         self._known = Known(self._rules)
         self._lifetimes = lifetimes
-        self.checks = checked
-        """Whether pushes are checked for consistency with what is stored."""
         self.desk = Desk(store, mirror)
         """What people ask who look at the web page."""
         self._commits = Commits(store, notes_failures=True)
+
+    @property
+    def checks(self) -> bool:
+        """Whether pushes are checked for consistency with what is stored."""
+        return self._rules.checked
 
     def push(self, key: GroupingKey, pushed: Exposition | Filled, asked: float | None = None) -> Awaitable[None]:
         """POST: put the families into the group beside those it has.

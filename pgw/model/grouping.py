@@ -37,14 +37,12 @@ class GroupingKey:
     @cached_property
     def name(self) -> str:
         """The readable and injective name: `job/backup/instance/db-1`, percent-encoded, job first."""
-        return "/".join([_percent(part) for label in self.ordered for part in label])
+        return _name(self.labels)
 
     @property
     def ordered(self) -> Labels:
         """The labels as people write them: job first, the others sorted by name."""
-        return tuple(
-            [label for label in self.labels if label[0] == JOB] + [label for label in self.labels if label[0] != JOB]
-        )
+        return _job_first(self.labels)
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -67,15 +65,13 @@ class GroupingKey:
 
         A group without `instance` shows its push times with `instance=""`, as the group with an empty one does.
         """
-        if self.names == (JOB,):
-            return f"{self.name}/{INSTANCE}/"  # as below, for the most common of those that have one
         instance = dict(self.labels).get(INSTANCE)
         if instance:
             return None
         others = tuple(label for label in self.labels if label[0] != INSTANCE)
         if instance == "":
-            return GroupingKey(others).name
-        return GroupingKey(tuple(sorted((*others, (INSTANCE, ""))))).name
+            return _name(others)
+        return _name(tuple(sorted((*others, (INSTANCE, "")))))
 
     @cached_property
     def is_utf8(self) -> bool:
@@ -121,6 +117,14 @@ class GroupingKey:
             raise BadGroupingKey("job name is required")
         found[JOB] = job  # `job` again as a later label is overridden by the first
         return cls(tuple(sorted(found.items())))
+
+
+def _job_first(labels: Labels) -> Labels:
+    return (*[label for label in labels if label[0] == JOB], *[label for label in labels if label[0] != JOB])
+
+
+def _name(labels: Labels) -> str:
+    return "/".join([_percent(part) for label in _job_first(labels) for part in label])
 
 
 def _percent(part: str) -> str:

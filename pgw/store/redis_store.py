@@ -292,19 +292,17 @@ class RedisStore:
             make: makes the write; the word tells the script whether all was removed that had expired by then.
             reply: what the script said to the write when it was sent first.
         """
-        settled = ""
-        for _ in range(1, SETTLE_ATTEMPTS):
-            match reply:
-                case [b"due"]:
-                    await self._expire_all()
-                    settled = "settled"
-                case [b"due", _]:
-                    await self._expire_groups([key])
-                case _:
-                    return reply
+        settled, sent = "", 1
+        while _is_due(reply):
+            if sent == SETTLE_ATTEMPTS:
+                raise StoreConflict(key.name, SETTLE_ATTEMPTS)
+            if len(reply) == 1:
+                await self._expire_all()
+                settled = "settled"
+            else:
+                await self._expire_groups([key])
             reply = await self._writer.write(make(settled))
-        if _is_due(reply):
-            raise StoreConflict(key.name, SETTLE_ATTEMPTS)
+            sent += 1
         return reply
 
     async def _expire_all(self) -> None:

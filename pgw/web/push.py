@@ -17,7 +17,7 @@ from pgw.errors import OverLimit, PushError
 from pgw.formats.forms import Filled
 from pgw.formats.negotiation import is_protobuf
 from pgw.formats.protobuf_reader import read_protobuf
-from pgw.formats.recent import LONGEST_REMEMBERED, Recent
+from pgw.formats.recent import Recent
 from pgw.formats.text_reader import TextReader
 from pgw.gateway.gateway import Gateway
 from pgw.model.family import Exposition
@@ -52,6 +52,7 @@ class Pushes:
         self._long_reader = TextReader(utf8_names=utf8_names)
         self._long_turn = asyncio.Lock()
         self._keys: Recent[bytes, GroupingKey] = Recent(KEYS_REMEMBERED)
+        self._pushed_status = 200 if gateway.checks else 202
         self._pushes: Mapping[str, _Apply] = {"POST": gateway.push, "PUT": gateway.replace}
 
     async def __call__(self, req: Request, resp: falcon.asgi.Response | None, **_: object) -> None:
@@ -80,7 +81,7 @@ class Pushes:
         except (PushError, OverLimit) as error:
             request.refusal = (key.name, str(error))
             raise
-        response.status = 200 if self._gateway.checks else 202
+        response.status = self._pushed_status
 
     async def _answer(self, request: Request, response: falcon.asgi.Response, raw: bytes) -> None:
         """Answer whatever is no push."""
@@ -112,6 +113,5 @@ class Pushes:
         key = self._keys.young.get(raw) or self._keys.get(raw)
         if key is None:
             key = GroupingKey.from_path((unescape(raw) or b"").removeprefix(self._base), utf8_names=self._utf8_names)
-            if len(raw) <= LONGEST_REMEMBERED:
-                self._keys.put(raw, key)
+            self._keys.remember(raw, key)
         return key

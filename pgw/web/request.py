@@ -1,4 +1,4 @@
-"""Requests, with two things that the server and the framework leave to us.
+"""Requests, with what the server and the framework leave to us.
 
 In: what the server knows of a request.
 Out: a Falcon request that gives its whole body or none of it, and whose path is a path.
@@ -45,7 +45,9 @@ class Request(falcon.asgi.Request):
         super().__init__(_with_origin_form(scope), receive, first_event, options)
 
     async def body(self, limit: int) -> bytes:
-        """Receive the body, as it was sent. Falcon's stream does that too, at four times the cost for a short one.
+        """Receive the body, as it was sent.
+
+        Falcon's stream does that too, as an async generator, and each of these goes through two weak sets of the loop.
 
         Raises:
             BodyTooLarge: it is longer than `limit` bytes.
