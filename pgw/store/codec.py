@@ -4,10 +4,11 @@ In: fragments and grouping keys; or the fields and values of a group's hash.
 Out: bytes; or a Group.
 Never: leaves a value half-read: anything unexpected is a CorruptGroup.
 
-A family's field is a stream of two msgpack objects: the time of the push that wrote it (16 digits, microseconds
-since 1970, written by the script) and the array [type, flags, 8 digits that count the sample lines, help or nil,
-sample lines], to which the details of the metrics are added where there are any. The header, in the
-field "", is the array [push time, failure time, deadline, signature, {label: value}]. Times are text of one
+A family's field is the array [type, flags, 8 digits that count the sample lines, help or nil, sample lines], to which
+the details of the metrics are added where there are any. Before it stands the time of the push that wrote it (16
+digits, microseconds since 1970, written by the script), if that is not the time of the whole: that of the last push
+after which the group held what was pushed and nothing else. The header, in the field "", is the array
+[push time, failure time, deadline, time of the whole, signature, {label: value}]. Times are text of one
 length, so that the scripts build and read the header by position and redis-cli shows it to a person.
 """
 
@@ -26,8 +27,10 @@ UNCHECKED = 1
 """Flag: pushed with the consistency check off."""
 TIME_DIGITS = 16
 """Microseconds since 1970 have so many until the year 2286."""
+TIMED = b"\xb0"
+"""What a family's field begins with that has a time: a string of 16 bytes."""
 _ARRAY_OF_TWO = b"\x92"
-"""What makes one object of the two in a family's field, so that both are read in one call."""
+"""What makes one object of the time and the array, so that both are read in one call."""
 _TYPES = {int(kind): kind for kind in Type}
 MOST_LINES = 99_999_999
 """As many as 8 digits can say; the lines of one family in one group would have gigabytes then."""
@@ -67,17 +70,22 @@ class Encoder:
         return packed
 
 
-def decode_fragment(name: str, value: bytes) -> Fragment:
-    """Decode the value of a family's field."""
+def decode_fragment(name: str, value: bytes, whole: int = 0) -> Fragment:
+    """Decode the value of a family's field; `whole` is the time of one without a time of its own."""
     try:
-        pushed_at, (kind, flags, _lines, text_help, text, *rest) = msgpack.unpackb(_ARRAY_OF_TWO + value)
+        if value[:1] == TIMED:
+            pushed_at, parts = msgpack.unpackb(_ARRAY_OF_TWO + value)
+            whole = _moment(pushed_at)
+        else:
+            parts = msgpack.unpackb(value)
+        kind, flags, _lines, text_help, text, *rest = parts
         details = tuple(rest[0]) if rest else ()
         if type(text) is not bytes or details:
             _require((text, *details), bytes)
         if text_help is not None and type(text_help) is not str:
             _require((text_help,), str)
         unchecked = bool(flags & UNCHECKED)
-        return Fragment(name, _TYPES[kind], text_help, text, unchecked, _moment(pushed_at), details)
+        return Fragment(name, _TYPES[kind], text_help, text, unchecked, whole, details)
     except KeyError as error:
         raise CorruptGroup(name, f"{error} is not the number of a type") from error
     except (ValueError, TypeError, msgpack.UnpackException) as error:
@@ -90,10 +98,11 @@ def decode_group(name: str, fields: Sequence[bytes]) -> Group | None:
         return None
     try:
         (_, header), *families = _by_name(fields)
-        pushed_at, failed_at, deadline, _signature, labels = msgpack.unpackb(header)
+        pushed_at, failed_at, deadline, whole, _signature, labels = msgpack.unpackb(header)
         key = GroupingKey(_labels(labels))
         # Groups hold the same few families: their names are kept once, and not once for each group.
-        fragments = tuple([decode_fragment(sys.intern(field.decode()), value) for field, value in families])
+        moment = _moment(whole)
+        fragments = tuple([decode_fragment(sys.intern(field.decode()), value, moment) for field, value in families])
         return Group(key, _moment(pushed_at), _moment(failed_at), fragments, _moment(deadline))
     except CorruptGroup as error:
         raise CorruptGroup(name, f"family {error.key}: {error.reason}") from error

@@ -214,13 +214,11 @@ class Link:
 
     def _unavailable(self, error: RedisError | OSError) -> StoreUnavailable:
         """What clients are told; the log is told once."""
-        if isinstance(error, (AuthenticationError, AuthorizationError)) or _is_forbidden(error):
-            return StoreRefused(f"Redis does not let pgw in: {_without_place(str(error))}")
         if isinstance(error, OSError) or type(error) is RedisConnectionError:
             log.log(logging.DEBUG if self._trouble == str(error) else logging.WARNING, "Redis is away: %s", error)
             self._trouble = str(error)
             return StoreUnavailable("Redis cannot be reached")  # clients need not learn where it is
-        return StoreUnavailable(f"Redis cannot be used: {_without_place(str(error))}")
+        return unusable(error)
 
     async def _drop(self) -> None:
         connection, self._connection = self._connection, None
@@ -249,6 +247,13 @@ async def _time_limit(seconds: float) -> AsyncIterator[None]:
             yield
         finally:
             timer.cancel()
+
+
+def unusable(error: RedisError) -> StoreUnavailable:
+    """What clients are told of an error reply."""
+    if isinstance(error, (AuthenticationError, AuthorizationError)) or _is_forbidden(error):
+        return StoreRefused(f"Redis does not let pgw in: {_without_place(str(error))}")
+    return StoreUnavailable(f"Redis cannot be used: {_without_place(str(error))}")
 
 
 async def _round_trip(connection: AbstractConnection, commands: Sequence[tuple[Argument, ...]]) -> list[Reply]:

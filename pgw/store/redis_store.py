@@ -45,7 +45,7 @@ GROUPS_AT_ONCE = 64
 FAMILIES_AT_ONCE = 1_000
 """Families after which a call that removes groups leaves the rest to the next one: about 10 ms of Redis."""
 
-UNGUARDED: tuple[Argument, ...] = (0, 0)
+UNGUARDED: tuple[Argument, ...] = (0,)
 """What a push says that was compared with nothing: no guards, no witnesses."""
 
 
@@ -326,23 +326,23 @@ class RedisStore:
 
     def _batch(self, parts: Sequence[Part]) -> Call:
         touched = [*self._keys.of_all_groups, *[part.key for part in parts]]
-        arguments: list[Argument] = [_new_epoch(), *self._limits]
+        arguments: list[Argument] = [self._keys.group(""), _new_epoch(), *self._limits]
         for part in parts:
             arguments += part.arguments
         return Call.of(self._push, touched, arguments)
 
     def _part(self, write: Write, mode: str, settled: str) -> Part:
         key, size = write.key, 0
-        families: list[Argument] = [len(write.fragments)]
+        families: list[Argument] = []
         for fragment, lines in zip(write.fragments, write.sizes, strict=True):
             packed = self._encode.fragment(fragment, lines)
             size += len(packed)
             families += (fragment.name, packed)
-        words: list[Argument] = [key.name, mode, "checked" if write.checked else "unchecked", key.shape]
-        words += (key.twin or "", self._encode.labels(key.labels), write.signature)
-        words += (write.lifetime, settled, sum(write.sizes))
-        words += families
-        words += UNGUARDED if write.guard is NO_GUARD else (*_pairs(write.guard.shapes), *_pairs(write.guard.witnesses))
+        checked = "checked" if write.checked else "unchecked"
+        rest: list[Argument] = [f"{mode} {checked} {key.shape} {key.twin or ''} {settled}"]
+        rest += UNGUARDED if write.guard is NO_GUARD else (*_pairs(write.guard.shapes), *_flat(write.guard.witnesses))
+        head = (len(families), self._encode.labels(key.labels), write.signature, write.lifetime)
+        words = (1 + len(head) + len(families) + len(rest), *head, *families, *rest)
         return Part(self._keys.group(key.name), words, size)
 
     async def _read_changes(self, feed: Feed, cursor: str) -> Reply:
@@ -370,4 +370,8 @@ def _digits(moment: int) -> str:
 
 
 def _pairs(values: Mapping[str, str]) -> Iterable[Argument]:
-    return [len(values), *(word for pair in values.items() for word in pair)]
+    return [len(values), *_flat(values)]
+
+
+def _flat(values: Mapping[str, str]) -> Iterable[Argument]:
+    return [word for pair in values.items() for word in pair]

@@ -8,12 +8,14 @@ Never: asks Redis; fails because of what somebody else has written there.
 import logging
 from collections.abc import Mapping, Sequence
 
+from redis.exceptions import ResponseError
+
 from pgw.errors import BadGroupingKey, CorruptGroup, InconsistentPush, StoreFull
 from pgw.model.family import Type
 from pgw.model.group import Fragment, Group
 from pgw.store import codec
 from pgw.store.base import Changes, Feed, Limits, Write
-from pgw.store.link import Reply
+from pgw.store.link import Reply, unusable
 
 STORED = b""
 """What the scripts say of a push that they have stored."""
@@ -23,6 +25,9 @@ log = logging.getLogger(__name__)
 
 def readable_group(name: str, reply: Reply) -> Group | None:
     """Decode a group; one that somebody else has broken is passed over, so that the others can be scraped."""
+    if isinstance(reply, ResponseError):
+        log.error("the stored group %s cannot be read: %s; it is not shown until it is deleted", name, reply)
+        return None
     try:
         return codec.decode_group(name, reply)
     except CorruptGroup as error:
@@ -68,9 +73,12 @@ def read_verdict(reply: Reply, write: Write, limits: Limits) -> Mapping[str, str
 
     Raises:
         BadGroupingKey, InconsistentPush, StoreFull: it was refused.
+        StoreUnavailable: there is something else where the group belongs.
     """
     if reply == STORED:
         return {}
+    if isinstance(reply, ResponseError):
+        raise unusable(reply)
     kind, *details = (word.decode() for word in reply)
     if kind == "look":
         return dict(zip(details[::2], details[1::2], strict=True))

@@ -28,9 +28,13 @@ class Script(NamedTuple):
 def load(name: str) -> Script:
     """Read the script of an operation, with its includes."""
     text = _read(name)
-    source = _INCLUDE.sub(lambda found: _read(found[1]), text)
+    source = _with_includes(text)
     digest = hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest()
     return Script(name, source, digest, is_bounded="late" in _INCLUDE.findall(text))
+
+
+def _with_includes(text: str) -> str:
+    return _INCLUDE.sub(lambda found: _with_includes(_read(found[1])), text)
 
 
 def _read(name: str) -> str:

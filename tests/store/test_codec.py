@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import string
+from contextlib import closing
 
 import msgpack
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pushes import JOB, KEYS, OTHER, client, family, held, opened, write
+from pushes import JOB, KEYS, OTHER, client, family, group, held, opened, write
 from servers import RedisServer
 
-from pgw.errors import CorruptGroup
+from pgw.errors import CorruptGroup, StoreUnavailable
 from pgw.gateway.push_times import push_times
 from pgw.model.family import Type
 from pgw.model.group import Fragment, Group
 from pgw.model.grouping import GroupingKey, Labels
 from pgw.store import codec
+from pgw.store.base import Feed
 
 TIMES = st.integers(0, 10**codec.TIME_DIGITS - 1)
 TEXTS = st.text()
@@ -38,33 +41,42 @@ def moment(time: int) -> bytes:
     return f"{time:016d}".encode()
 
 
-def field(fragment: Fragment) -> bytes:
-    """A family's field as the script writes it."""
-    return b"\xb0" + moment(fragment.pushed_at) + codec.Encoder().fragment(fragment, fragment.lines)
+def field(fragment: Fragment, whole: int = 0) -> bytes:
+    """A family's field as the script writes it: with its time, if that is not the one of the whole."""
+    time = b"" if fragment.pushed_at == whole else codec.TIMED + moment(fragment.pushed_at)
+    return time + codec.Encoder().fragment(fragment, fragment.lines)
 
 
-def header(labels: Labels, pushed_at: int = 0, failed_at: int = 0) -> bytes:
+def header(labels: Labels, pushed_at: int = 0, failed_at: int = 0, whole: int = 0) -> bytes:
     """A header as the script writes it."""
-    times = b"".join(b"\xb0" + moment(time) for time in (pushed_at, failed_at, 0))
-    return b"\x95" + times + b"\xc4\x10" + b"s" * 16 + codec.Encoder().labels(labels)
+    times = b"".join(b"\xb0" + moment(time) for time in (pushed_at, failed_at, 0, whole))
+    return b"\x96" + times + b"\xc4\x10" + b"s" * 16 + codec.Encoder().labels(labels)
 
 
 HEADER = header(JOB.labels)
-FIELD = field(family("a"))
+FIELD = field(family("a"), whole=1)
+"""With a time of its own."""
+
+
+@given(FRAGMENTS, TIMES)
+def test_a_fragment_is_read_as_it_was_written(fragment: Fragment, whole: int) -> None:
+    assert codec.decode_fragment(fragment.name, field(fragment, whole), whole) == fragment
 
 
 @given(FRAGMENTS)
-def test_a_fragment_is_read_as_it_was_written(fragment: Fragment) -> None:
-    assert codec.decode_fragment(fragment.name, field(fragment)) == fragment
+def test_a_fragment_without_a_time_is_of_the_time_of_the_whole(fragment: Fragment) -> None:
+    value = field(fragment, whole=fragment.pushed_at)
+    assert not value.startswith(codec.TIMED)
+    assert codec.decode_fragment(fragment.name, value, fragment.pushed_at) == fragment
 
 
-@given(LABELS, TIMES, TIMES, st.lists(FRAGMENTS, max_size=4, unique_by=lambda each: each.name))
+@given(LABELS, TIMES, TIMES, TIMES, st.lists(FRAGMENTS, max_size=4, unique_by=lambda each: each.name))
 def test_a_group_is_read_as_it_was_written(
-    labels: Labels, pushed_at: int, failed_at: int, fragments: list[Fragment]
+    labels: Labels, pushed_at: int, failed_at: int, whole: int, fragments: list[Fragment]
 ) -> None:
-    words = [b"", header(labels, pushed_at, failed_at)]
+    words = [b"", header(labels, pushed_at, failed_at, whole)]
     for each in fragments:
-        words += [each.name.encode(), field(each)]
+        words += [each.name.encode(), field(each, whole)]
     ordered = tuple(sorted(fragments, key=lambda each: each.name.encode()))
     assert codec.decode_group("name", words) == Group(GroupingKey(labels), pushed_at, failed_at, ordered)
 
@@ -127,33 +139,35 @@ def packed(*parts: object) -> bytes:
 
 
 NOW = "1" * codec.TIME_DIGITS
+LINES = b"00000001"
 CORRUPT_FIELDS = {
-    "a number for lines": packed(NOW, [1, 0, None, 5]),
-    "text for lines": packed(NOW, [1, 0, None, "a 1\n"]),
-    "a number for a help": packed(NOW, [1, 0, 7, b""]),
-    "bytes for a help": packed(NOW, [1, 0, b"help", b""]),
-    "no such type": packed(NOW, [77, 0, None, b""]),
-    "a text for a type": packed(NOW, ["gauge", 0, None, b""]),
-    "a text for flags": packed(NOW, [1, "0", None, b""]),
-    "an infinite time": packed(float("inf"), [1, 0, None, b""]),
-    "an early time": packed("12", [1, 0, None, b""]),
-    "a word for a time": packed("yesterday, noon!", [1, 0, None, b""]),
-    "a number for details": packed(NOW, [1, 0, None, b"", 5]),
-    "numbers for details": packed(NOW, [1, 0, None, b"", [5]]),
+    "a number for lines": packed(NOW, [1, 0, LINES, None, 5]),
+    "text for lines": packed(NOW, [1, 0, LINES, None, "a 1\n"]),
+    "a number for a help": packed(NOW, [1, 0, LINES, 7, b""]),
+    "bytes for a help": packed(NOW, [1, 0, LINES, b"help", b""]),
+    "no such type": packed(NOW, [77, 0, LINES, None, b""]),
+    "a text for a type": packed(NOW, ["gauge", 0, LINES, None, b""]),
+    "a text for flags": packed(NOW, [1, "0", LINES, None, b""]),
+    "an infinite time": packed(float("inf"), [1, 0, LINES, None, b""]),
+    "an early time": packed("12", [1, 0, LINES, None, b""]),
+    "a word for a time": packed("yesterday, noon!", [1, 0, LINES, None, b""]),
+    "a number for details": packed(NOW, [1, 0, LINES, None, b"", 5]),
+    "numbers for details": packed(NOW, [1, 0, LINES, None, b"", [5]]),
     "a list of four billion": packed(NOW) + b"\xdd\xff\xff\xff\xff",
     "a map of four billion": packed(NOW) + b"\xdf\xff\xff\xff\xff",
-    "three parts": packed(NOW, [1, 0, None]),
-    "another object": packed(NOW, [1, 0, None, b""], 1),
+    "no text": packed(NOW, [1, 0, LINES, None]),
+    "another object": packed(NOW, [1, 0, LINES, None, b""], 1),
     "a depth beyond reading": packed(NOW) + b"\x91" * 5_000,
 }
 
 
 @pytest.mark.parametrize("value", CORRUPT_FIELDS.values(), ids=CORRUPT_FIELDS)
 def test_a_family_of_another_form_is_corrupt(value: bytes) -> None:
-    with pytest.raises(CorruptGroup):
-        codec.decode_group("name", [b"", HEADER, b"a", value])
-    with pytest.raises(CorruptGroup):
-        codec.decode_fragment("a", value)
+    for each in (value, value.removeprefix(packed(NOW))):
+        with pytest.raises(CorruptGroup):
+            codec.decode_group("name", [b"", HEADER, b"a", each])
+        with pytest.raises(CorruptGroup):
+            codec.decode_fragment("a", each)
 
 
 @pytest.mark.parametrize("name", ["a list of four billion", "a map of four billion"])
@@ -163,13 +177,13 @@ def test_no_length_is_believed_beyond_the_bytes_that_are_there(name: str) -> Non
 
 
 CORRUPT_HEADERS = {
-    "no labels": packed([NOW, NOW, NOW, b"s" * 16]),
-    "a list for labels": packed([NOW, NOW, NOW, b"s" * 16, ["job", "j"]]),
-    "a number for a value": packed([NOW, NOW, NOW, b"s" * 16, {"job": 5}]),
-    "bytes for a name": packed([NOW, NOW, NOW, b"s" * 16, {b"job": "j"}]),
-    "names of two kinds": packed([NOW, NOW, NOW, b"s" * 16, {b"job": "j", "a": "b"}]),
-    "a number for a time": packed([1, NOW, NOW, b"s" * 16, {"job": "j"}]),
-    "a time beyond all numbers": packed(["9" * 400, NOW, NOW, b"s" * 16, {"job": "j"}]),
+    "no labels": packed([NOW, NOW, NOW, NOW, b"s" * 16]),
+    "a list for labels": packed([NOW, NOW, NOW, NOW, b"s" * 16, ["job", "j"]]),
+    "a number for a value": packed([NOW, NOW, NOW, NOW, b"s" * 16, {"job": 5}]),
+    "bytes for a name": packed([NOW, NOW, NOW, NOW, b"s" * 16, {b"job": "j"}]),
+    "names of two kinds": packed([NOW, NOW, NOW, NOW, b"s" * 16, {b"job": "j", "a": "b"}]),
+    "a number for a time": packed([1, NOW, NOW, NOW, b"s" * 16, {"job": "j"}]),
+    "a time beyond all numbers": packed(["9" * 400, NOW, NOW, NOW, b"s" * 16, {"job": "j"}]),
     "a number": packed(7),
     "more behind it": HEADER + b"x",
 }
@@ -201,6 +215,30 @@ BROKEN = {
     "a long family that is not pushed": ("z", b"x" * 100),
     "a family without a value": ("z", b""),
 }
+
+
+async def test_a_key_that_holds_no_group_fails_its_own_pushes_and_is_not_shown_until_it_is_deleted(
+    redis_server: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    last = group(job="last")
+    async with opened(redis_server.url) as store:
+        known = [write(key, family("a")) for key in (JOB, OTHER, last)]
+        for each in known:
+            await store.push(each)
+        feed = (await store.changes(Feed())).feed
+        with closing(client(redis_server.url)) as connection:
+            connection.delete(KEYS.group(OTHER.name))
+            connection.set(KEYS.group(OTHER.name), "no group")
+        done = await asyncio.gather(*map(store.push, known), return_exceptions=True)
+        assert [type(each) for each in done] == [dict, StoreUnavailable, dict]
+        assert "wrong kind of value" in str(done[1])
+        assert set((await store.changes(feed)).changed) == {JOB.name, last.name}
+        with caplog.at_level(logging.ERROR):
+            assert [each is None for each in await store.groups([JOB.name, OTHER.name])] == [False, True]
+        assert "wrong kind of value" in caplog.text
+        assert await store.delete(OTHER)
+        await store.push(known[1])
+        assert await held(store, OTHER)
 
 
 @pytest.mark.parametrize(("name", "value"), BROKEN.values(), ids=BROKEN)

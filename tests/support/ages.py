@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 from pushes import client
 
 from pgw.model.group import MICROSECONDS
-from pgw.store.codec import TIME_DIGITS
+from pgw.store.codec import TIME_DIGITS, TIMED
 
 if TYPE_CHECKING:
     from pgw.model.grouping import GroupingKey
     from pgw.store.keys import Keys
 
-HEADER_TIMES, FAMILY_TIMES = (2, 19), (1,)
-"""Where in a header and in the field of a family the times begin, see codec.py."""
+PUSHED, FAILED, WHOLE = 2, 19, 53
+"""Where these times begin in a header, see codec.py."""
 
 
 def set_back(url: str, keys: Keys, *groups: GroupingKey, seconds: float) -> None:
@@ -34,7 +34,7 @@ def set_back(url: str, keys: Keys, *groups: GroupingKey, seconds: float) -> None
 
 
 def _older(field: bytes, value: bytes, seconds: float) -> bytes:
-    for start in FAMILY_TIMES if field else HEADER_TIMES:
+    for start in (PUSHED, FAILED, WHOLE) if not field else (len(TIMED),) if value.startswith(TIMED) else ():
         value = _set_back(value, start, round(seconds * MICROSECONDS))
     return value
 

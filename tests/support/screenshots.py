@@ -11,14 +11,14 @@ import asyncio
 import contextlib
 import shutil
 import tempfile
-import time
 from pathlib import Path
 from typing import NamedTuple
 
+from ages import set_back
 from browsers import Browser, running_browser
 from client import HOST
 from gateways import Replica, replica
-from pushes import KEYS, PREFIX, client, group
+from pushes import KEYS, PREFIX, group
 from servers import Program, RedisServer, Server, pgw_command, running_redis, unused_port
 
 from pgw.errors import PushError
@@ -82,24 +82,13 @@ async def fill(redis: RedisServer) -> None:
     async with replica(redis.url) as one:
         for made in groups():
             await one.push(made.key, made.body)
-            _grow_old(redis, made)
+            set_back(redis.url, KEYS, made.key, seconds=made.age)
         await _refuse(one)
 
 
 async def _refuse(one: Replica) -> None:
     with contextlib.suppress(PushError):
         await one.push(group(job="billing", tenant="umbrella"), "invoices_total 8 1700000000000\n")
-
-
-def _grow_old(redis: RedisServer, made: Made) -> None:
-    """Change the times that are stored, which are 16 digits at a fixed place (store/codec)."""
-    then = f"{round((time.time() - made.age) * 1e6):016}".encode()
-    with client(redis.url) as connection:
-        name = KEYS.group(made.key.name)
-        fields: dict[bytes, bytes] = connection.hgetall(name)
-        for field, value in fields.items():
-            start = 1 if field else 2
-            connection.hset(name, field.decode(), value[:start] + then + value[start + 16 :])
 
 
 def take(browser: Browser, site: Server) -> None:

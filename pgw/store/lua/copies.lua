@@ -2,15 +2,17 @@
 --   KEYS[1]   changes  zset    group -> version of its last change
 --   KEYS[1+i] group    hash
 --   ARGV      for each group: its name, a family
---   returns   for each group: its version ("" if there is no such group), the family's field ("" if it has none, or if
---     it has expired)
+--   returns   for each group: its version ("" if there is no such group), the family's field, with its time ("" if
+--     it has none, or if it has expired)
 --   cost O(groups asked for)
 -- include: header
+-- include: family
 
 local copies, now = {}, clock()
+local function with_time(header, field) return time_bytes(field) > 0 and field or timed(whole_time(header), field) end
 for i = 2, #KEYS do
   local name, family = ARGV[2 * i - 3], ARGV[2 * i - 2]
   local header, field = unpack(redis.call('HMGET', KEYS[i], '', family))
-  copies[i - 1] = {redis.call('ZSCORE', KEYS[1], name) or '', not is_expired(header, now) and field or ''}
+  copies[i - 1] = {redis.call('ZSCORE', KEYS[1], name) or '', field and not is_expired(header, now) and with_time(header, field) or ''}
 end
 return copies

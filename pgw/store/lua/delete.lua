@@ -15,6 +15,8 @@
 --   cost O(families of the groups), bounded by that number and the families of one group
 -- include: header
 -- include: late
+-- include: chunked
+-- include: family
 -- include: index
 -- include: totals
 -- include: remove
@@ -25,7 +27,7 @@ local epoch, kept, removes = ARGV[1], tonumber(ARGV[2]), ARGV[3] == 'delete'
 local age, most = tonumber(ARGV[4]), tonumber(ARGV[5])
 local keys = {changes = CHANGES, tombstones = TOMBSTONES, families = FAMILIES, version = VERSION, epoch = EPOCH,
               deadlines = DEADLINES, totals = TOTALS}
-local now, removed, answers = clock(), 0, {}
+local removed, answers = 0, {}
 
 -- A group that no push has ever succeeded for is as old as the last that failed.
 local function is_old(header)
@@ -35,17 +37,22 @@ local function is_old(header)
   return tonumber(now) - tonumber(pushed) > age
 end
 
-local function apply(key, name, shape)
-  local header = redis.call('HGET', key, '')
-  if is_due(DEADLINES, name, header, now) then return 'due' end
-  if not is_old(header) then return 0 end
-  local fields = redis.call('HGETALL', key)
-  if #fields == 0 and not redis.call('ZSCORE', CHANGES, name) then return 0 end
+local function drop(key, name, shape, fields)
   if removes then
     remove(keys, key, name, shape, fields, epoch, kept)
     removed = removed + #fields / 2
   end
   return 1
+end
+
+local function apply(key, name, shape)
+  local header = redis.pcall('HGET', key, '')
+  if type(header) == 'table' then return drop(key, name, shape, {}) end  -- somebody has put something else there
+  if is_due(DEADLINES, name, header, now) then return 'due' end
+  if not is_old(header) then return 0 end
+  local fields = redis.call('HGETALL', key)
+  if #fields == 0 and not redis.call('ZSCORE', CHANGES, name) then return 0 end
+  return drop(key, name, shape, fields)
 end
 
 for i = 1, #KEYS - SHARED do

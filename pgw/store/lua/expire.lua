@@ -15,6 +15,8 @@
 --     have removed already is no change.
 --   cost O(families of these groups)
 -- include: header
+-- include: chunked
+-- include: family
 -- include: index
 -- include: totals
 -- include: remove
@@ -31,9 +33,8 @@ local function drop_families(key, name, shape, fields, header)
   chunked('HDEL', key, names)
   index_save(FAMILIES, index, names)
   add_to_total(TOTALS, 'series', -lines)
-  local labels = header:sub(71)
-  redis.call('HSET', key, '',
-             header_of(push_time(header), failure_time(header), deadline_of(header), UNKNOWN, labels))
+  local after = header_of(push_time(header), failure_time(header), deadline_of(header), NEVER, UNKNOWN, labels_of(header))
+  redis.call('HSET', key, '', after)
   redis.call('ZADD', CHANGES, next_version(VERSION, EPOCH, epoch), name)
 end
 

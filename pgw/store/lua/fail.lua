@@ -20,7 +20,7 @@
 local CHANGES, TOMBSTONES, VERSION, EPOCH, DEADLINES, TOTALS, GROUP = unpack(KEYS)
 local epoch, name, twin, labels, lifetime, settled = unpack(ARGV)
 
-local header, now = redis.call('HGET', GROUP, ''), clock()
+local header = redis.call('HGET', GROUP, '')
 if is_due(DEADLINES, name, header, now) then return {'due', name} end
 local refusal = not header and twin ~= '' and redis.call('ZSCORE', CHANGES, twin) and {'twin'}
   or not header and group_limit(CHANGES, TOTALS, name, tonumber(ARGV[7]), tonumber(ARGV[8]))

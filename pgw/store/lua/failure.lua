@@ -3,7 +3,8 @@
 --   push  a table: key, group, labels, lifetime; a group that does not exist is made with these, without families
 local function note_failure(keys, push, header, version, now)
   local deadline = header and deadline_of(header) or deadline_after(now, push.lifetime)  -- a failure renews nothing
-  redis.call('HSET', push.key, '', header_of(push_time(header), now, deadline, signature_of(header), push.labels))
+  local after = header_of(push_time(header), now, deadline, whole_time(header), signature_of(header), push.labels)
+  redis.call('HSET', push.key, '', after)
   touch(keys.changes, keys.totals, version, push.group)
   if header then return end
   schedule(keys.deadlines, push.group, NEVER, deadline)

@@ -1,4 +1,5 @@
--- remove: take a group out of everything. Included by the scripts that remove groups; index, totals and header come before it.
+-- remove: take a group out of everything. Included by the scripts that remove groups; header, chunked, family, index and totals come before
+-- it.
 --   keys   a table: changes, tombstones, families, version, epoch, deadlines, totals
 --   fields what HGETALL said of the group, with its header or without
 --   cost O(families of the group)

@@ -21,6 +21,8 @@
 --   cost O(families restored + families the group held)
 -- include: header
 -- include: late
+-- include: chunked
+-- include: family
 -- include: index
 -- include: totals
 -- include: clash
@@ -49,14 +51,14 @@ local lines = 0  -- how many more there will be
 local diff = {added = push.names, pushed = {}}  -- all counts as added: what is beside it may have come unchecked
 for i = 1, tonumber(take()) do
   local name, time, blob = take(), take(), take()
-  push.names[i], diff.pushed[name] = name, string.byte(blob, 2)
-  push.fields[2 * i - 1], push.fields[2 * i] = name, '\176' .. time .. blob
-  lines = lines + lines_of(push.fields[2 * i])
+  push.names[i], diff.pushed[name] = name, type_of(blob)
+  push.fields[2 * i - 1], push.fields[2 * i] = name, timed(time, blob)
+  lines = lines + lines_of(blob)
 end
 push.guards, push.witnesses = take_pairs(), take_pairs()
 
 local stored = redis.call('HGETALL', GROUP)
-local header, now = redis.call('HGET', GROUP, ''), clock()
+local header = redis.call('HGET', GROUP, '')
 if is_due(DEADLINES, push.group, header, now) then return {'due', push.group} end
 
 -- A refusal must not be for the sake of what has expired.
@@ -109,7 +111,7 @@ if rehearsal then return '' end
 local version = next_version(VERSION, EPOCH, epoch)
 index_save(FAMILIES, index, touched)
 redis.call('UNLINK', GROUP)
-redis.call('HSET', GROUP, '', header_of(pushed, failed, deadline, signature, labels))
+redis.call('HSET', GROUP, '', header_of(pushed, failed, deadline, NEVER, signature, labels))
 chunked('HSET', GROUP, push.fields)
 add_to_total(TOTALS, 'series', lines)
 schedule(DEADLINES, push.group, deadline_of(header), deadline)

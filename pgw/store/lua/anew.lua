@@ -1,0 +1,173 @@
+-- anew: a push of other series than the group holds: what it may stand beside, what it changes in the index. Included
+-- by push, in a function that is called for the first of these only: most batches have none.
+--   returns what applies the push whose words begin at one of ARGV, and gives its verdict, see push.lua
+-- include: index
+-- include: totals
+-- include: failure
+-- include: clash
+
+local MOST_SERIES, MOST_GROUPS, MOST_OF_JOB = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
+
+-- The words of a push in a table, which most pushes do without. They begin at one of ARGV.
+local function read_push(key, at)
+  local count, words, labels, signature, lifetime = unpack(ARGV, at, at + FIRST - 1)
+  local first, last = at + FIRST, at + FIRST + words - 1
+  local mode, checked, shape, twin, settled = ARGV[last + 1]:match('^(%S+) (%S+) (%S+) (%S*) (%S*)$')
+  local push = {
+    key = key, group = key:sub(NAME), labels = labels, signature = signature, lifetime = lifetime, first = first, last = last,
+    shape = shape, twin = twin, replaces = mode == 'replace', checked = checked == 'checked', settled = settled == 'settled',
+    names = {}, blobs = {}, lines = 0, guards = {}, witnesses = {},
+  }
+  for position = first, last, 2 do
+    push.names[#push.names + 1], push.blobs[#push.blobs + 1] = ARGV[position], ARGV[position + 1]
+    push.lines = push.lines + lines_of(ARGV[position + 1])
+  end
+  local guards = last + 3
+  local witnesses = guards + 2 * ARGV[guards - 1]
+  for position = guards, witnesses - 1, 2 do push.guards[ARGV[position]] = ARGV[position + 1] end
+  for position = witnesses, at + count - 1, 2 do push.witnesses[ARGV[position]] = ARGV[position + 1] end
+  return push
+end
+
+-- What the group holds of the families in question, all of them if they are to be replaced: as name -> type, or false
+-- for one that it does not hold or that cannot be read; which of these nobody has checked; how many lines they have.
+local function held_types(push)
+  local held, loose, lines = {}, {}, 0
+  local function note(name, value)
+    lines = lines + lines_of(value)
+    held[name] = type_of(value) or false
+    loose[name] = is_unchecked(value)
+  end
+  if push.replaces then
+    local all = redis.call('HGETALL', push.key)
+    for i = 1, #all, 2 do
+      if all[i] ~= '' then note(all[i], all[i + 1]) end
+    end
+  else
+    local values = chunked('HMGET', push.key, push.names)
+    for i, name in ipairs(push.names) do note(name, values[i]) end
+  end
+  return held, loose, lines
+end
+
+-- What the push changes in the index: names that it adds, takes away or gives another type. Those that were there
+-- without a check count as added too when it comes to what may stand beside them.
+local function difference(push, held, loose)
+  local changed, added, dropped, pushed = {}, {}, {}, {}
+  for i, name in ipairs(push.names) do
+    local kind = type_of(push.blobs[i])
+    pushed[name] = kind
+    if held[name] ~= kind then changed[#changed + 1] = name end
+    if held[name] ~= kind or loose[name] then added[#added + 1] = name end
+  end
+  for name in pairs(held) do
+    if not pushed[name] then
+      changed[#changed + 1] = name
+      dropped[#dropped + 1] = name
+    end
+  end
+  return {changed = changed, added = added, dropped = dropped, pushed = pushed}
+end
+
+local function load_index(push, diff)
+  local names, known = {}, {}
+  local function add(name)
+    if not known[name] then
+      known[name] = true
+      names[#names + 1] = name
+    end
+  end
+  for _, name in ipairs(push.names) do add(name) end
+  for _, name in ipairs(diff.changed) do add(name) end
+  for _, name in ipairs(diff.added) do
+    for _, relative in ipairs(relatives(name)) do add(relative) end
+  end
+  return index_load(FAMILIES, names)
+end
+
+local function apply_difference(index, push, held, diff)
+  for _, name in ipairs(diff.changed) do
+    if held[name] then index_add(index[name], held[name], push.shape, -1) end
+    if diff.pushed[name] then index_add(index[name], diff.pushed[name], push.shape, 1) end
+  end
+end
+
+-- Write some of what a group holds.
+local function write_part(push, header, now)
+  local fields = {'', header}
+  for i, name in ipairs(push.names) do
+    fields[2 * i + 1], fields[2 * i + 2] = name, timed(now, push.blobs[i])
+  end
+  chunked('HSET', push.key, fields)
+end
+
+-- The time of the whole and the signature, which says which series a group holds, as they will be: a merge that leaves
+-- other families in place does not know these.
+local function whole_after(push, header, held, now)
+  if push.replaces or not header then return now, push.signature end
+  if #push.names == 0 then return whole_time(header), signature_of(header) end
+  local kept = redis.call('HLEN', push.key) - 1
+  for _, kind in pairs(held) do
+    if kind then kept = kept - 1 end
+  end
+  if kept == 0 then return now, push.signature end
+  return whole_time(header), UNKNOWN
+end
+
+local function write(push, header, held, version, now)
+  local deadline = deadline_after(now, push.lifetime)
+  local whole, signature = whole_after(push, header, held, now)
+  local after = header_of(now, failure_time(header), deadline, whole, signature, push.labels)
+  if whole == now then
+    write_whole(push.key, after, push.first, push.last)
+  else
+    write_part(push, after, now)
+  end
+  schedule(DEADLINES, push.group, deadline_of(header), deadline)
+  touch(CHANGES, TOTALS, version, push.group)
+  if not header then redis.call('ZREM', TOMBSTONES, push.group) end
+end
+
+-- A refusal must not be for the sake of what has expired.
+local function may_not_be_refused_yet(push, now) return not push.settled and is_any_due(DEADLINES, now) end
+
+local function refuse(push, header, version, now)
+  local keys = {changes = CHANGES, tombstones = TOMBSTONES, deadlines = DEADLINES, totals = TOTALS}
+  note_failure(keys, push, header, version, now)
+end
+
+return function(key, at, header, version, now)
+  local push = read_push(key, at)
+  if is_due(DEADLINES, push.group, header, now) then return {'due', push.group} end
+  if not header and push.twin ~= '' and redis.call('ZSCORE', CHANGES, push.twin) then
+    return {may_not_be_refused_yet(push, now) and 'due' or 'twin'}
+  end
+  local full = not header and group_limit(CHANGES, TOTALS, push.group, MOST_GROUPS, MOST_OF_JOB)
+  if full then return may_not_be_refused_yet(push, now) and {'due'} or full end
+  local held, loose, lines = held_types(push)
+  local diff = difference(push, held, loose)
+  local index = load_index(push, diff)
+  apply_difference(index, push, held, diff)
+  if push.checked then
+    local clash = type_clash(index, push, diff) or suffix_clash(index, diff)
+    if clash then
+      if may_not_be_refused_yet(push, now) then return {'due'} end
+      refuse(push, header, version, now)
+      return clash
+    end
+    local look = to_look_at(CHANGES, index, push)
+    if look then return look end
+  end
+  local growth = push.lines - lines
+  local excess = series_limit(TOTALS, growth, MOST_SERIES)
+  if excess then
+    if may_not_be_refused_yet(push, now) then return {'due'} end
+    if header then refuse(push, header, version, now) end
+    return excess
+  end
+  if #diff.changed > 0 then index_save(FAMILIES, index, diff.changed) end
+  chunked('HDEL', push.key, diff.dropped)
+  add_to_total(TOTALS, 'series', growth)
+  write(push, header, held, version, now)
+  return ''
+end
