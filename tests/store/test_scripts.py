@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -330,6 +331,22 @@ async def test_a_witness_that_has_moved_makes_the_push_look_again(store: RedisSt
         await store.push(write(group(job="new", instance="n")))
     assert await store.push(write(JOB, family("a"), guard=guard)) == {"a": "instance,job"}
     assert JOB.name not in await store.names()
+
+
+async def test_a_witness_that_moves_in_the_same_batch_makes_the_push_look_again(store: RedisStore) -> None:
+    await store.push(write(INSTANCE, family("a")))
+    [(version, _)] = await store.copies([(INSTANCE.name, "a")])
+    guard = Guard({"a": "instance,job"}, {INSTANCE.name: version})
+    pushes = [write(INSTANCE, family("a", value="2")), write(JOB, family("a"), guard=guard)]
+    assert await asyncio.gather(*map(store.push, pushes)) == [{}, {"a": "instance,job"}]
+
+
+async def test_very_many_families_are_written_again_as_they_were_written_first(store: RedisStore) -> None:
+    names = [f"m{number}" for number in range(9_000)]  # more than one call of a script can pass on
+    for value in ("1", "2"):
+        await store.push(write(JOB, *(family(name, value=value) for name in names)))
+        found = {each.name: each.text for each in (await read(store, JOB)).fragments}
+        assert found == {name: family(name, value=value).text for name in names}
 
 
 async def test_a_copy_of_a_family_that_the_group_does_not_hold_is_none(store: RedisStore) -> None:

@@ -14,9 +14,10 @@ local function read_push(key, at)
   local first, last = at + FIRST, at + FIRST + words - 1
   local mode, checked, shape, twin, settled = ARGV[last + 1]:match('^(%S+) (%S+) (%S+) (%S*) (%S*)$')
   local push = {
-    key = key, group = key:sub(NAME), labels = labels, signature = signature, lifetime = lifetime, first = first, last = last,
-    shape = shape, twin = twin, replaces = mode == 'replace', checked = checked == 'checked', settled = settled == 'settled',
-    names = {}, blobs = {}, lines = 0, guards = {}, witnesses = {},
+    key = key, group = key:sub(NAME), labels = labels, signature = signature, lifetime = lifetime,
+    first = first, last = last, names = {}, blobs = {}, lines = 0, shape = shape, twin = twin,
+    replaces = mode == 'replace', checked = checked == 'checked', settled = settled == 'settled',
+    guards = {}, witnesses = {},
   }
   for position = first, last, 2 do
     push.names[#push.names + 1], push.blobs[#push.blobs + 1] = ARGV[position], ARGV[position + 1]

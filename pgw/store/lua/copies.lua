@@ -9,10 +9,14 @@
 -- include: family
 
 local copies, now = {}, clock()
-local function with_time(header, field) return time_bytes(field) > 0 and field or timed(whole_time(header), field) end
+local function shown(header, field)
+  if not field or is_expired(header, now) then return '' end
+  return time_bytes(field) > 0 and field or timed(whole_time(header), field)
+end
+
 for i = 2, #KEYS do
   local name, family = ARGV[2 * i - 3], ARGV[2 * i - 2]
   local header, field = unpack(redis.call('HMGET', KEYS[i], '', family))
-  copies[i - 1] = {redis.call('ZSCORE', KEYS[1], name) or '', field and not is_expired(header, now) and with_time(header, field) or ''}
+  copies[i - 1] = {redis.call('ZSCORE', KEYS[1], name) or '', shown(header, field)}
 end
 return copies

@@ -1,6 +1,7 @@
 -- family: the field of a family in the hash of its group. Included by the scripts that read or write families.
---   msgpack [type, flags, 8 digits, ...], the fragment as codec.py packs it. Before it stands the time of the push that
---   wrote it (17 bytes: a mark and 16 digits, microseconds since 1970), unless that is the time of the whole (header.lua).
+--   msgpack [type, flags, 8 digits, ...], the fragment as codec.py packs it. Before it stands the time of the push
+--   that wrote it (17 bytes: a mark and 16 digits, microseconds since 1970), unless that is the time of the whole, see
+--   header.lua.
 local TIMED = 176
 local function timed(time, fragment) return '\176' .. time .. fragment end
 local function time_bytes(value) return string.byte(value) == TIMED and 17 or 0 end

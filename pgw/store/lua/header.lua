@@ -4,7 +4,7 @@
 --   not looked at.
 --   At the deadline the families expire, whether somebody removes them (expire.lua) or not.
 --   The time of the whole is that of the last push after which the group held what was pushed and nothing else. It is
---   the time of each family whose field has none of its own (index.lua).
+--   the time of each family whose field has none of its own (family.lua).
 local NEVER = '0000000000000000'
 local UNKNOWN = string.rep('\0', 16)  -- the signature of a group whose series nobody has counted as a whole
 
