@@ -24,8 +24,14 @@ log = logging.getLogger(__name__)
 
 
 def readable_group(name: str, reply: Reply) -> Group | None:
-    """Decode a group; one that somebody else has broken is passed over, so that the others can be scraped."""
+    """Decode a group; one that somebody else has broken is passed over, so that the others can be scraped.
+
+    Raises:
+        StoreUnavailable: Redis did not read it, for a reason that is not in the group.
+    """
     if isinstance(reply, ResponseError):
+        if "WRONGTYPE" not in str(reply):
+            raise unusable(reply)
         log.error("the stored group %s cannot be read: %s; it is not shown until it is deleted", name, reply)
         return None
     try:

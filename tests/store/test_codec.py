@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pushes import JOB, KEYS, OTHER, client, family, group, held, opened, write
+from redis.exceptions import NoPermissionError
 from servers import RedisServer
 
 from pgw.errors import CorruptGroup, StoreUnavailable
@@ -21,6 +22,7 @@ from pgw.model.group import Fragment, Group
 from pgw.model.grouping import GroupingKey, Labels
 from pgw.store import codec
 from pgw.store.base import Feed
+from pgw.store.replies import readable_group
 
 TIMES = st.integers(0, 10**codec.TIME_DIGITS - 1)
 TEXTS = st.text()
@@ -239,6 +241,11 @@ async def test_a_key_that_holds_no_group_fails_its_own_pushes_and_is_not_shown_u
         assert await store.delete(OTHER)
         await store.push(known[1])
         assert await held(store, OTHER)
+
+
+def test_an_error_that_says_nothing_of_the_group_is_told_and_does_not_hide_it() -> None:
+    with pytest.raises(StoreUnavailable, match="no permissions"):
+        readable_group("name", NoPermissionError("this user has no permissions to run the 'hgetall' command"))
 
 
 @pytest.mark.parametrize(("name", "value"), BROKEN.values(), ids=BROKEN)

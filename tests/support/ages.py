@@ -34,7 +34,10 @@ def set_back(url: str, keys: Keys, *groups: GroupingKey, seconds: float) -> None
 
 
 def _older(field: bytes, value: bytes, seconds: float) -> bytes:
-    for start in (PUSHED, FAILED, WHOLE) if not field else (len(TIMED),) if value.startswith(TIMED) else ():
+    starts: tuple[int, ...] = (PUSHED, FAILED, WHOLE)
+    if field:
+        starts = (len(TIMED),) if value.startswith(TIMED) else ()
+    for start in starts:
         value = _set_back(value, start, round(seconds * MICROSECONDS))
     return value
 

@@ -37,6 +37,9 @@ local function is_old(header)
   return tonumber(now) - tonumber(pushed) > age
 end
 
+-- Whether somebody has put something else there. Any other error says nothing of the group, and must not delete it.
+local function is_no_hash(reply) return type(reply) == 'table' and reply.err:find('WRONGTYPE', 1, true) end
+
 local function drop(key, name, shape, fields)
   if removes then
     remove(keys, key, name, shape, fields, epoch, kept)
@@ -46,8 +49,8 @@ local function drop(key, name, shape, fields)
 end
 
 local function apply(key, name, shape)
-  local header = redis.pcall('HGET', key, '')
-  if type(header) == 'table' then return drop(key, name, shape, {}) end  -- somebody has put something else there
+  if is_no_hash(redis.pcall('HGET', key, '')) then return drop(key, name, shape, {}) end
+  local header = redis.call('HGET', key, '')
   if is_due(DEADLINES, name, header, now) then return 'due' end
   if not is_old(header) then return 0 end
   local fields = redis.call('HGETALL', key)
