@@ -31,6 +31,7 @@ TIMED = b"\xb0"
 """What a family's field begins with that has a time: a string of 16 bytes."""
 _ARRAY_OF_TWO = b"\x92"
 """What makes one object of the time and the array, so that both are read in one call."""
+_BYTES_16 = b"\xc4\x10"
 _TYPES = {int(kind): kind for kind in Type}
 MOST_LINES = 99_999_999
 """As many as 8 digits can say; the lines of one family in one group would have gigabytes then."""
@@ -63,6 +64,10 @@ class Encoder:
         pack = self._pack if len(fragment.text) < LARGE else msgpack.packb
         packed: bytes = pack(parts)
         return packed
+
+    def ending(self, signature: bytes, labels: Labels) -> bytes:
+        """Encode what a header ends with: the signature, 16 bytes, and the grouping labels."""
+        return _BYTES_16 + signature + self.labels(labels)
 
     def labels(self, labels: Labels) -> bytes:
         """Encode the grouping labels, the last part of a header."""

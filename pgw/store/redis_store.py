@@ -6,6 +6,7 @@ Never: decides anything that two workers could decide differently; that is what 
 """
 
 import asyncio
+import json
 import secrets
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import Any
@@ -44,9 +45,6 @@ GROUPS_AT_ONCE = 64
 """Groups read or removed in one call: a millisecond or two of Redis for groups of ordinary size."""
 FAMILIES_AT_ONCE = 1_000
 """Families after which a call that removes groups leaves the rest to the next one: about 10 ms of Redis."""
-
-UNGUARDED: tuple[Argument, ...] = (0,)
-"""What a push says that was compared with nothing: no guards, no witnesses."""
 
 
 class RedisStore:
@@ -104,7 +102,7 @@ class RedisStore:
         """See Store.restore."""
         key, mode = write.key, "rehearsal" if rehearsal else ""
         words: list[Argument] = ["checked" if write.checked else "unchecked", key.name, key.shape, key.twin or ""]
-        words += (self._encode.labels(key.labels), write.signature)
+        words.append(self._encode.ending(write.signature, key.labels))
         words += (_digits(pushed_at), _digits(failed_at), _digits(deadline), len(write.fragments))
         for each, lines in zip(write.fragments, write.sizes, strict=True):
             words += (each.name, _digits(each.pushed_at), self._encode.fragment(each, lines))
@@ -339,11 +337,10 @@ class RedisStore:
             size += len(packed)
             families += (fragment.name, packed)
         checked = "checked" if write.checked else "unchecked"
-        rest: list[Argument] = [f"{mode} {checked} {key.shape} {key.twin or ''} {settled}"]
-        rest += UNGUARDED if write.guard is NO_GUARD else (*_pairs(write.guard.shapes), *_flat(write.guard.witnesses))
-        head = (len(families), self._encode.labels(key.labels), write.signature, write.lifetime)
-        words = (1 + len(head) + len(families) + len(rest), *head, *families, *rest)
-        return Part(self._keys.group(key.name), words, size)
+        guard = "" if write.guard is NO_GUARD else json.dumps(write.guard._asdict())
+        rest = f"{mode} {checked} {key.shape} {key.twin or ''} {settled} {guard}"
+        ending = self._encode.ending(write.signature, key.labels)
+        return Part(self._keys.group(key.name), (len(families), write.lifetime, ending, *families, rest), size)
 
     async def _read_changes(self, feed: Feed, cursor: str) -> Reply:
         keys = self._keys

@@ -341,6 +341,17 @@ async def test_a_witness_that_moves_in_the_same_batch_makes_the_push_look_again(
     assert await asyncio.gather(*map(store.push, pushes)) == [{}, {"a": "instance,job"}]
 
 
+@pytest.mark.parametrize("name", ['a "quoted" one', "back\\slash", "größe_😀", "two\nlines", "tab\tand/slash", "{}"])
+async def test_a_guard_names_families_and_groups_of_any_letters(store: RedisStore, name: str) -> None:
+    zone = GroupingKey((("job", "j"), ("zöne 😀", 'an "odd" one\n')))
+    await store.push(write(zone, family(name)))
+    look = await store.push(write(JOB, family(name)))
+    [(version, _)] = await store.copies([(zone.name, name)])
+    assert await store.push(write(JOB, family(name), guard=Guard(look, {zone.name: version + "0"}))) == look
+    assert await store.push(write(JOB, family(name), guard=Guard(look, {zone.name: version}))) == {}
+    assert await held(store, JOB) == {name: GAUGE}
+
+
 async def test_very_many_families_are_written_again_as_they_were_written_first(store: RedisStore) -> None:
     names = [f"m{number}" for number in range(9_000)]  # more than one call of a script can pass on
     for value in ("1", "2"):

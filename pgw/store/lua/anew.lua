@@ -1,6 +1,10 @@
 -- anew: a push of other series than the group holds: what it may stand beside, what it changes in the index. Included
--- by push, in a function that is called for the first of these only: most batches have none.
---   returns what applies the push whose words begin at one of ARGV, and gives its verdict, see push.lua
+-- by push, in a function that is made for the first of these only: most batches have none.
+--   returns what writes a push, of whose families the words stand in ARGV from one to another, and gives its verdict,
+--     see push.lua
+-- include: parts
+-- include: expired
+-- include: family
 -- include: index
 -- include: totals
 -- include: failure
@@ -8,25 +12,21 @@
 
 local MOST_SERIES, MOST_GROUPS, MOST_OF_JOB = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 
--- The words of a push in a table, which most pushes do without. They begin at one of ARGV.
-local function read_push(key, at)
-  local count, words, labels, signature, lifetime = unpack(ARGV, at, at + FIRST - 1)
-  local first, last = at + FIRST, at + FIRST + words - 1
-  local mode, checked, shape, twin, settled = ARGV[last + 1]:match('^(%S+) (%S+) (%S+) (%S*) (%S*)$')
+-- The words of a push in a table, which most pushes do without. Those of its families stand in ARGV from first to last.
+local function read_push(key, first, last)
+  local lifetime, ending = ARGV[first - 2], ARGV[first - 1]
+  local mode, checked, shape, twin, settled, guard = ARGV[last + 1]:match('^(%S+) (%S+) (%S+) (%S*) (%S*) (.*)$')
+  local seen = guard == '' and {} or cjson.decode(guard)
   local push = {
-    key = key, group = key:sub(NAME), labels = labels, signature = signature, lifetime = lifetime,
+    key = key, group = key:sub(NAME), lifetime = lifetime, ending = ending, labels = ending:sub(19),
     first = first, last = last, names = {}, blobs = {}, lines = 0, shape = shape, twin = twin,
     replaces = mode == 'replace', checked = checked == 'checked', settled = settled == 'settled',
-    guards = {}, witnesses = {},
+    guards = seen.shapes or {}, witnesses = seen.witnesses or {},
   }
   for position = first, last, 2 do
     push.names[#push.names + 1], push.blobs[#push.blobs + 1] = ARGV[position], ARGV[position + 1]
     push.lines = push.lines + lines_of(ARGV[position + 1])
   end
-  local guards = last + 3
-  local witnesses = guards + 2 * ARGV[guards - 1]
-  for position = guards, witnesses - 1, 2 do push.guards[ARGV[position]] = ARGV[position + 1] end
-  for position = witnesses, at + count - 1, 2 do push.witnesses[ARGV[position]] = ARGV[position + 1] end
   return push
 end
 
@@ -102,23 +102,23 @@ local function write_part(push, header, now)
   chunked('HSET', push.key, fields)
 end
 
--- The time of the whole and the signature, which says which series a group holds, as they will be: a merge that leaves
--- other families in place does not know these.
+-- The time of the whole and the ending, whose signature says which series a group holds, as they will be: a merge that
+-- leaves other families in place does not know these.
 local function whole_after(push, header, held, now)
-  if push.replaces or not header then return now, push.signature end
-  if #push.names == 0 then return whole_time(header), signature_of(header) end
+  if push.replaces or not header then return now, push.ending end
+  if #push.names == 0 then return whole_time(header), ending_of(signature_of(header), push.labels) end
   local kept = redis.call('HLEN', push.key) - 1
   for _, kind in pairs(held) do
     if kind then kept = kept - 1 end
   end
-  if kept == 0 then return now, push.signature end
-  return whole_time(header), UNKNOWN
+  if kept == 0 then return now, push.ending end
+  return whole_time(header), ending_of(UNKNOWN, push.labels)
 end
 
 local function write(push, header, held, version, now)
   local deadline = deadline_after(now, push.lifetime)
-  local whole, signature = whole_after(push, header, held, now)
-  local after = header_of(now, failure_time(header), deadline, whole, signature, push.labels)
+  local whole, ending = whole_after(push, header, held, now)
+  local after = header_of(now, failure_time(header), deadline, whole, ending)
   if whole == now then
     write_whole(push.key, after, push.first, push.last)
   else
@@ -137,8 +137,8 @@ local function refuse(push, header, version, now)
   note_failure(keys, push, header, version, now)
 end
 
-return function(key, at, header, version, now)
-  local push = read_push(key, at)
+return function(key, header, first, last)
+  local push = read_push(key, first, last)
   if is_due(DEADLINES, push.group, header, now) then return {'due', push.group} end
   if not header and push.twin ~= '' and redis.call('ZSCORE', CHANGES, push.twin) then
     return {may_not_be_refused_yet(push, now) and 'due' or 'twin'}

@@ -6,6 +6,8 @@
 --     it has none, or if it has expired)
 --   cost O(groups asked for)
 -- include: header
+-- include: parts
+-- include: expired
 -- include: family
 
 local copies, now = {}, clock()

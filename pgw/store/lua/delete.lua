@@ -15,6 +15,8 @@
 --   cost O(families of the groups), bounded by that number and the families of one group
 -- include: header
 -- include: late
+-- include: parts
+-- include: expired
 -- include: chunked
 -- include: family
 -- include: index

@@ -15,6 +15,8 @@
 --     have removed already is no change.
 --   cost O(families of these groups)
 -- include: header
+-- include: parts
+-- include: expired
 -- include: chunked
 -- include: family
 -- include: index
@@ -34,7 +36,7 @@ local function drop_families(key, name, shape, fields, header)
   index_save(FAMILIES, index, names)
   add_to_total(TOTALS, 'series', -lines)
   local pushed, failed, deadline = push_time(header), failure_time(header), deadline_of(header)
-  local after = header_of(pushed, failed, deadline, NEVER, UNKNOWN, labels_of(header))
+  local after = header_of(pushed, failed, deadline, NEVER, ending_of(UNKNOWN, labels_of(header)))
   redis.call('HSET', key, '', after)
   redis.call('ZADD', CHANGES, next_version(VERSION, EPOCH, epoch), name)
 end

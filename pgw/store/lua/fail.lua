@@ -14,6 +14,8 @@
 --   cost O(1)
 -- include: header
 -- include: late
+-- include: parts
+-- include: expired
 -- include: totals
 -- include: failure
 

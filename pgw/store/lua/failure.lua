@@ -1,9 +1,11 @@
--- failure: note that a push to a group failed. Included by push and fail; header and totals come before it.
+-- failure: note that a push to a group failed. Included by push and fail; header, parts and totals come before
+-- it.
 --   keys  a table: changes, tombstones, deadlines, totals
 --   push  a table: key, group, labels, lifetime; a group that does not exist is made with these, without families
 local function note_failure(keys, push, header, version, now)
   local deadline = header and deadline_of(header) or deadline_after(now, push.lifetime)  -- a failure renews nothing
-  local after = header_of(push_time(header), now, deadline, whole_time(header), signature_of(header), push.labels)
+  local ending = ending_of(signature_of(header), push.labels)
+  local after = header_of(push_time(header), now, deadline, whole_time(header), ending)
   redis.call('HSET', push.key, '', after)
   touch(keys.changes, keys.totals, version, push.group)
   if header then return end

@@ -1,12 +1,13 @@
--- header: the header of a group, the value of its field "". Included by the scripts that change groups.
+-- header: the header of a group, the value of its field "": what a push of the same series needs of it; the rest is in
+-- parts.lua and expired.lua, for to make a function takes a script longer than to call it. Included by the scripts that
+-- change groups.
 --   msgpack [push time, failure time, deadline, time of the whole, signature, labels]; the times are 16 digits,
 --   microseconds since 1970, zeros for never; the signature is 16 bytes; the labels come packed from the worker and are
---   not looked at.
+--   not looked at. Signature and labels together are its ending: the same again, as long as the series are the same.
 --   At the deadline the families expire, whether somebody removes them (expire.lua) or not.
 --   The time of the whole is that of the last push after which the group held what was pushed and nothing else. It is
 --   the time of each family whose field has none of its own (family.lua).
 local NEVER = '0000000000000000'
-local UNKNOWN = string.rep('\0', 16)  -- the signature of a group whose series nobody has counted as a whole
 
 local function clock()
   local now = redis.call('TIME')
@@ -18,9 +19,8 @@ local function deadline_after(now, lifetime)
   return lifetime == '0' and NEVER or string.format('%016.0f', tonumber(now) + tonumber(lifetime))
 end
 
-local function header_of(pushed, failed, deadline, whole, signature, labels)
-  return '\150\176' .. pushed .. '\176' .. failed .. '\176' .. deadline .. '\176' .. whole .. '\196\016' .. signature
-    .. labels
+local function header_of(pushed, failed, deadline, whole, ending)
+  return '\150\176' .. pushed .. '\176' .. failed .. '\176' .. deadline .. '\176' .. whole .. ending
 end
 
 -- Of a header that somebody else has broken nothing is taken over: the next push makes the group readable again.
@@ -28,40 +28,18 @@ local function is_readable(header)
   return #header > 87 and header:find('^\150' .. ('\176' .. ('%d'):rep(16)):rep(4) .. '\196\016')
 end
 
-local function part(header, first, last, otherwise)
-  if not header then return otherwise end
-  local found = header:sub(first, last)
-  if found == otherwise then return otherwise end  -- most groups never failed and have no deadline: no look at the rest
-  return is_readable(header) and found or otherwise
+local function failure_and_deadline(header)
+  if not header then return NEVER, NEVER end
+  local failed, deadline = header:sub(20, 35), header:sub(37, 52)
+  if failed == NEVER and deadline == NEVER or is_readable(header) then return failed, deadline end
+  return NEVER, NEVER
 end
-
-local function push_time(header) return part(header, 3, 18, NEVER) end
-local function failure_time(header) return part(header, 20, 35, NEVER) end
-local function deadline_of(header) return part(header, 37, 52, NEVER) end
-local function whole_time(header) return part(header, 54, 69, NEVER) end
-local function signature_of(header) return part(header, 72, 87, UNKNOWN) end
-local function labels_of(header) return header:sub(88) end
 
 -- Whether this is the header of a group whose series are those of a signature. One that somebody else has broken, but
 -- not there, is written anew all the same.
-local function has_signature(header, signature) return header and header:sub(72, 87) == signature end
+local function has_ending(header, ending) return header and header:sub(70) == ending end
 
-local function is_expired(header, now)
-  local deadline = deadline_of(header)
-  return deadline ~= NEVER and deadline <= now
-end
-
--- Whether a group has expired and nobody has removed yet what has (expire.lua): then that comes first.
-local function is_due(deadlines_key, group, header, now)
-  if not is_expired(header, now) then return false end
-  local due = redis.call('ZSCORE', deadlines_key, group)
-  return not due or tonumber(due) <= tonumber(now)
-end
-
--- Whether there is anything to remove that has expired.
-local function is_any_due(deadlines_key, now)
-  return #redis.call('ZRANGEBYSCORE', deadlines_key, '-inf', now, 'LIMIT', 0, 1) > 0
-end
+local function has_come(deadline, now) return deadline ~= NEVER and deadline <= now end
 
 -- Keep the list of deadlines like the header of a group.
 local function schedule(deadlines_key, group, before, after)

@@ -9,8 +9,8 @@
 --   KEYS[8] group       hash
 --   ARGV    a random name, taken if the store has none yet; how many series, groups, and groups of one job there may be
 --     (0: no limit); "rehearsal" to change nothing, or ""; "settled" if what has expired was removed for the sake of
---     this call, else ""; "checked" or "unchecked"; group name; shape; name of the twin group or ""; packed labels;
---     signature (16 bytes); push time, failure time and deadline of the group (16 digits each, zeros for never),
+--     this call, else ""; "checked" or "unchecked"; group name; shape; name of the twin group or ""; packed signature
+--     and labels; push time, failure time and deadline of the group (16 digits each, zeros for never),
 --     number of families, then for each: name, time (16 digits), packed fragment,
 --     number of guards, then for each: family, the other shapes it was compared with (joined by " "),
 --     number of witnesses, then for each: group, the version it had when it was compared ("" if it did not exist)
@@ -21,6 +21,8 @@
 --   cost O(families restored + families the group held)
 -- include: header
 -- include: late
+-- include: parts
+-- include: expired
 -- include: chunked
 -- include: family
 -- include: index
@@ -46,7 +48,7 @@ end
 
 local rehearsal, settled, checked = take() == 'rehearsal', take() == 'settled', take() == 'checked'
 local push = {group = take(), shape = take(), twin = take(), names = {}, fields = {}}
-local labels, signature, pushed, failed, deadline = take(), take(), take(), take(), take()
+local ending, pushed, failed, deadline = take(), take(), take(), take()
 local lines = 0  -- how many more there will be
 local diff = {added = push.names, pushed = {}}  -- all counts as added: what is beside it may have come unchecked
 for i = 1, tonumber(take()) do
@@ -111,7 +113,7 @@ if rehearsal then return '' end
 local version = next_version(VERSION, EPOCH, epoch)
 index_save(FAMILIES, index, touched)
 redis.call('UNLINK', GROUP)
-redis.call('HSET', GROUP, '', header_of(pushed, failed, deadline, NEVER, signature, labels))
+redis.call('HSET', GROUP, '', header_of(pushed, failed, deadline, NEVER, ending))
 chunked('HSET', GROUP, push.fields)
 add_to_total(TOTALS, 'series', lines)
 schedule(DEADLINES, push.group, deadline_of(header), deadline)
