@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -65,6 +66,16 @@ def program(directory: Path, name: str, script: str) -> str:
     return str(path)
 
 
+def written_anew(storage: Path) -> Iterator[bytes]:
+    """The append-only files that Redis has written anew; it removes old ones while we look."""
+    for place in ("appendonlydir/*base.rdb", "appendonly.aof"):  # of Redis 7, and before that
+        for path in storage.glob(place):
+            with contextlib.suppress(FileNotFoundError):
+                content = path.read_bytes()
+                if content.startswith(b"REDIS"):
+                    yield content
+
+
 def without_wheel(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
 
@@ -102,6 +113,17 @@ def test_what_was_stored_is_there_after_it_was_killed_and_started_again(redis: P
     assert pid_of(redis) != killed
     wait_for_answer(storage)
     assert ask(storage, "EXISTS a") == ":1"
+
+
+def test_what_is_written_anew_is_not_compressed(redis: PrivateRedis, storage: Path) -> None:
+    redis.start()
+    lines = "the_same_line_again " * 1_000
+    assert ask(storage, f"SET key '{lines}'") == "+OK"
+    assert (ask(storage, "BGREWRITEAOF") or "").startswith("+Background")
+    deadline = time.monotonic() + 30
+    while not any(lines.encode() in content for content in written_anew(storage)):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def test_one_that_keeps_ending_is_not_started_again_at_once(redis: PrivateRedis) -> None:
