@@ -1,6 +1,6 @@
--- header: the header of a group, the value of its field "": what a push of the same series needs of it; the rest is in
--- parts.lua and expired.lua, for to make a function takes a script longer than to call it. Included by the scripts that
--- change groups.
+-- header: the header of a group, the value of its field "": what a push of the same series needs of it. The rest is in
+-- parts.lua and expired.lua, as a script makes all its functions at each call, which takes longer than to call them.
+-- Included by the scripts that change groups.
 --   msgpack [push time, failure time, deadline, time of the whole, signature, labels]; the times are 16 digits,
 --   microseconds since 1970, zeros for never; the signature is 16 bytes; the labels come packed from the worker and are
 --   not looked at. Signature and labels together are its ending: the same again, as long as the series are the same.
