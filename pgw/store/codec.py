@@ -32,6 +32,7 @@ TIMED = b"\xb0"
 _ARRAY_OF_TWO = b"\x92"
 """What makes one object of the time and the array, so that both are read in one call."""
 _BYTES_16 = b"\xc4\x10"
+"""What makes one object of 16 bytes."""
 _TYPES = {int(kind): kind for kind in Type}
 MOST_LINES = 99_999_999
 """As many as 8 digits can say; the lines of one family in one group would have gigabytes then."""

@@ -341,7 +341,7 @@ async def test_a_witness_that_moves_in_the_same_batch_makes_the_push_look_again(
     assert await asyncio.gather(*map(store.push, pushes)) == [{}, {"a": "instance,job"}]
 
 
-@pytest.mark.parametrize("name", ['a "quoted" one', "back\\slash", "größe_😀", "two\nlines", "tab\tand/slash", "{}"])
+@pytest.mark.parametrize("name", ['a "quoted" one', "a\\b", "größe_😀", "two\nlines", "tab\tand/", "nul\0", "{}"])
 async def test_a_guard_names_families_and_groups_of_any_letters(store: RedisStore, name: str) -> None:
     zone = GroupingKey((("job", "j"), ("zöne 😀", 'an "odd" one\n')))
     await store.push(write(zone, family(name)))

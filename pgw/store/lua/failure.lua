@@ -1,5 +1,4 @@
--- failure: note that a push to a group failed. Included by push and fail; header, parts and totals come before
--- it.
+-- failure: note that a push to a group failed. Included by push and fail; uses header, parts and totals.
 --   keys  a table: changes, tombstones, deadlines, totals
 --   push  a table: key, group, labels, lifetime; a group that does not exist is made with these, without families
 local function note_failure(keys, push, header, version, now)

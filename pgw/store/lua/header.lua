@@ -35,8 +35,8 @@ local function failure_and_deadline(header)
   return NEVER, NEVER
 end
 
--- Whether this is the header of a group whose series are those of a signature. One that somebody else has broken, but
--- not there, is written anew all the same.
+-- Whether this is the header of a group with these series and labels. One that somebody else has broken, but not there,
+-- is written anew all the same.
 local function has_ending(header, ending) return header and header:sub(70) == ending end
 
 local function has_come(deadline, now) return deadline ~= NEVER and deadline <= now end

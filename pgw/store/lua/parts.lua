@@ -3,7 +3,8 @@
 local UNKNOWN = string.rep('\0', 16)  -- the signature of a group whose series nobody has counted as a whole
 
 local function part(header, first, last, otherwise)
-  return header and is_readable(header) and header:sub(first, last) or otherwise
+  local found = header and header:sub(first, last) or otherwise
+  return (found == otherwise or is_readable(header)) and found or otherwise
 end
 
 local function push_time(header) return part(header, 3, 18, NEVER) end
