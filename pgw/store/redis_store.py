@@ -8,7 +8,7 @@ Never: decides anything that two workers could decide differently; that is what 
 import asyncio
 import json
 import secrets
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 from pgw.errors import (
@@ -19,7 +19,7 @@ from pgw.errors import (
 from pgw.model.group import Group
 from pgw.model.grouping import GroupingKey
 from pgw.store import codec, scripts
-from pgw.store.base import NO_GUARD, NO_LIMITS, Changes, Copy, Feed, Limits, Refusal, Server, Signs, Sizes, Write
+from pgw.store.base import NO_GUARD, NO_LIMITS, Changes, Copy, Feed, Guard, Limits, Refusal, Server, Signs, Sizes, Write
 from pgw.store.keys import Keys
 from pgw.store.link import Argument, Call, Link, Reply
 from pgw.store.primary import read_url
@@ -106,8 +106,7 @@ class RedisStore:
         words += (_digits(pushed_at), _digits(failed_at), _digits(deadline), len(write.fragments))
         for each, lines in zip(write.fragments, write.sizes, strict=True):
             words += (each.name, _digits(each.pushed_at), self._encode.fragment(each, lines))
-        words += _pairs(write.guard.shapes)
-        words += _pairs(write.guard.witnesses)
+        words.append(_guard_word(write.guard))
         touched = (*self._keys.of_all_groups, self._keys.group(key.name))
 
         def make(settled: str) -> Call:
@@ -337,8 +336,7 @@ class RedisStore:
             size += len(packed)
             families += (fragment.name, packed)
         checked = "checked" if write.checked else "unchecked"
-        guard = "" if write.guard is NO_GUARD else json.dumps(write.guard._asdict())
-        rest = f"{mode} {checked} {key.shape} {key.twin or ''} {settled} {guard}"
+        rest = f"{mode} {checked} {key.shape} {key.twin or ''} {settled} {_guard_word(write.guard)}"
         ending = self._encode.ending(write.signature, key.labels)
         return Part(self._keys.group(key.name), (len(families), write.lifetime, ending, *families, rest), size)
 
@@ -366,9 +364,6 @@ def _digits(moment: int) -> str:
     return f"{moment:0{codec.TIME_DIGITS}d}"
 
 
-def _pairs(values: Mapping[str, str]) -> Iterable[Argument]:
-    return [len(values), *_flat(values)]
-
-
-def _flat(values: Mapping[str, str]) -> Iterable[Argument]:
-    return [word for pair in values.items() for word in pair]
+def _guard_word(guard: Guard) -> str:
+    """What a write was compared with, as clash.lua reads it."""
+    return "" if guard is NO_GUARD else json.dumps(guard._asdict())

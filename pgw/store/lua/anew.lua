@@ -16,12 +16,12 @@ local MOST_SERIES, MOST_GROUPS, MOST_OF_JOB = tonumber(ARGV[3]), tonumber(ARGV[4
 local function read_push(key, first, last)
   local lifetime, ending = ARGV[first - 2], ARGV[first - 1]
   local mode, checked, shape, twin, settled, guard = ARGV[last + 1]:match('^(%S+) (%S+) (%S+) (%S*) (%S*) (.*)$')
-  local seen = guard == '' and {} or cjson.decode(guard)
+  local shapes, witnesses = read_guard(guard)
   local push = {
-    key = key, group = key:sub(NAME), lifetime = lifetime, ending = ending, labels = ending:sub(19),
+    key = key, group = key:sub(NAME), lifetime = lifetime, ending = ending, labels = labels_in(ending),
     first = first, last = last, names = {}, blobs = {}, lines = 0, shape = shape, twin = twin,
     replaces = mode == 'replace', checked = checked == 'checked', settled = settled == 'settled',
-    guards = seen.shapes or {}, witnesses = seen.witnesses or {},
+    guards = shapes, witnesses = witnesses,
   }
   for position = first, last, 2 do
     push.names[#push.names + 1], push.blobs[#push.blobs + 1] = ARGV[position], ARGV[position + 1]

@@ -1,6 +1,14 @@
 -- clash: what may not stand together, told from the index. Included by push and restore.
 --   A push here is a table with names, shape, guards and witnesses; diff says what it changes (see push.lua), index is
 --   that of index.lua with the push applied already.
+--   What a push was compared with comes as one word, "" for nothing: JSON {"shapes": {family: the other shapes, joined by
+--   " "}, "witnesses": {group: the version it had when it was compared, "" if it did not exist}}.
+local function read_guard(word)
+  if word == '' then return {}, {} end
+  local guard = cjson.decode(word)
+  return guard.shapes, guard.witnesses
+end
+
 local SUMMARY, HISTOGRAM, GAUGE_HISTOGRAM = 2, 4, 5  -- as in io.prometheus.client.MetricType
 -- Which types take up a name with a suffix: x_count belongs to a summary or a histogram x, x_bucket to a histogram.
 local OWNERS = {

@@ -39,9 +39,6 @@ local function is_old(header)
   return tonumber(now) - tonumber(pushed) > age
 end
 
--- Whether somebody has put something else there. Any other error says nothing of the group, and must not delete it.
-local function is_no_hash(reply) return type(reply) == 'table' and reply.err:find('WRONGTYPE', 1, true) end
-
 local function drop(key, name, shape, fields)
   if removes then
     remove(keys, key, name, shape, fields, epoch, kept)
@@ -51,8 +48,11 @@ local function drop(key, name, shape, fields)
 end
 
 local function apply(key, name, shape)
-  if is_no_hash(redis.pcall('HGET', key, '')) then return drop(key, name, shape, {}) end
-  local header = redis.call('HGET', key, '')
+  local header = redis.pcall('HGET', key, '')
+  if type(header) == 'table' then
+    if header.err:find('WRONGTYPE', 1, true) then return drop(key, name, shape, {}) end  -- somebody has overwritten it
+    redis.call('HGET', key, '')  -- any other error says nothing of the group: it ends the script, and deletes nothing
+  end
   if is_due(DEADLINES, name, header, now) then return 'due' end
   if not is_old(header) then return 0 end
   local fields = redis.call('HGETALL', key)

@@ -15,8 +15,7 @@
 --     for each family: name, packed fragment,
 --     one word for what only pushes of other series need, with a blank between each: "merge" or "replace", "checked" or
 --     "unchecked", shape, name of the twin group or "", "settled" if what has expired was removed for the sake of this
---     push, else "", and if it was compared with anything, as JSON: {"shapes": {family: the other shapes it was compared
---     with, joined by " "}, "witnesses": {group: the version it had when it was compared, "" if it did not exist}}
+--     push, else "", and what it was compared with, see clash.lua
 --   returns for each push: "" done, or an array: {"type", family, its type in other groups},
 --     {"suffix", family, the histogram or summary it collides with, its type}, {"twin"},
 --     {"look", family, other shapes, family, other shapes, ...}: compare with these and come again.
@@ -34,8 +33,8 @@
 local SHARED = 7
 local CHANGES, TOMBSTONES, FAMILIES, VERSION, EPOCH, DEADLINES, TOTALS = unpack(KEYS, 1, SHARED)
 local NAME = #ARGV[1] + 1
-local version = next_version(VERSION, EPOCH, ARGV[2])
 local GIVEN, AHEAD, BEHIND = 5, 3, 1  -- words before those of the first push; around the families of each
+local version = next_version(VERSION, EPOCH, ARGV[2])
 
 -- Groups that were written and are not among the changes yet: version, name, and so on.
 local unlisted = {}

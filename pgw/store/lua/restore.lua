@@ -12,8 +12,7 @@
 --     this call, else ""; "checked" or "unchecked"; group name; shape; name of the twin group or ""; packed signature
 --     and labels; push time, failure time and deadline of the group (16 digits each, zeros for never),
 --     number of families, then for each: name, time (16 digits), packed fragment,
---     number of guards, then for each: family, the other shapes it was compared with (joined by " "),
---     number of witnesses, then for each: group, the version it had when it was compared ("" if it did not exist)
+--     what it was compared with, see clash.lua
 --   returns "" done, or why nothing was done, as push does: {"type", ...}, {"suffix", ...}, {"twin"}, {"look", ...},
 --     {"limit", ...}, {"due", the group} or {"due"}. Other than there, a refusal leaves no failure time: what is
 --     restored is not a push.
@@ -37,15 +36,6 @@ local function take()
   return ARGV[position]
 end
 
-local function take_pairs()
-  local found = {}
-  for _ = 1, tonumber(take()) do
-    local name = take()
-    found[name] = take()
-  end
-  return found
-end
-
 local rehearsal, settled, checked = take() == 'rehearsal', take() == 'settled', take() == 'checked'
 local push = {group = take(), shape = take(), twin = take(), names = {}, fields = {}}
 local ending, pushed, failed, deadline = take(), take(), take(), take()
@@ -57,7 +47,7 @@ for i = 1, tonumber(take()) do
   push.fields[2 * i - 1], push.fields[2 * i] = name, timed(time, blob)
   lines = lines + lines_of(blob)
 end
-push.guards, push.witnesses = take_pairs(), take_pairs()
+push.guards, push.witnesses = read_guard(take())
 
 local stored = redis.call('HGETALL', GROUP)
 local header = redis.call('HGET', GROUP, '')
