@@ -3,6 +3,10 @@
 In: keys and what was made of them.
 Out: the same again, as long as it is remembered.
 Never: holds more than its limit, nor keeps track of every use; two generations are enough to keep what is hot.
+
+What is forgotten goes one by one, each with a value that comes. To let go of 25,000 at once takes 5 ms, under load
+three times as long; and to the garbage collector, which looks whenever there are 10,000 objects more than before,
+values that come while none go look like growth.
 """
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -23,12 +27,13 @@ class Recent(Generic[_Key, _Value]):
     moves back to the young one.
     """
 
-    __slots__ = ("_generation", "_old", "_room", "_size_of", "young")
+    __slots__ = ("_forgotten", "_generation", "_old", "_room", "_size_of", "young")
 
     def __init__(self, limit: int, size_of: Callable[[_Value], int] | None = None) -> None:
         """Make an empty one; `limit` is in values or, where they have sizes, the sum of these."""
         self._generation = self._room = max(1, limit // 2)
         self._size_of = size_of
+        self._forgotten: dict[_Key, _Value] = {}
         self._old: dict[_Key, _Value] = {}
         self.young: dict[_Key, _Value] = {}
         """The young generation, for callers in a hurry; another dict after every `get` and `put`."""
@@ -54,8 +59,10 @@ class Recent(Generic[_Key, _Value]):
         """Remember `value`; one that is larger than a generation is alone in it."""
         size = 1 if self._size_of is None else self._size_of(value)
         if self._room < size:
-            self._old, self.young = self.young, {}
+            self._forgotten, self._old, self.young = self._old, self.young, {}
             self._room = self._generation
+        if self._forgotten:
+            self._forgotten.popitem()
         self._room -= size
         self.young[key] = value
 
@@ -69,6 +76,8 @@ class Recent(Generic[_Key, _Value]):
         if self._size_of is None and len(found) <= self._room:
             self._room -= len(found)
             self.young.update(found)
+            for _ in range(min(len(found), len(self._forgotten))):
+                self._forgotten.popitem()
         else:
             for key, value in found.items():
                 self.put(key, value)

@@ -16,6 +16,7 @@ refuses both.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from operator import length_hint
 
 from pgw.errors import ParseError
@@ -51,8 +52,9 @@ class TextReader:
     """
 
     def __init__(self, *, utf8_names: bool = False, series_limit: int = 100_000) -> None:
-        self._dialect = UTF8 if utf8_names else LEGACY
         self._memory = _Memory(series_limit)
+        # No method of this object: it would hold itself, and readers of single fragments are made by the thousand.
+        self._read = partial(_read, self._memory, UTF8 if utf8_names else LEGACY)
         self._forms = Forms(series_limit, self._read)
 
     def read(self, body: bytes) -> Exposition:
@@ -77,9 +79,6 @@ class TextReader:
         if ends is None:
             return self._read(text)
         return self._forms.filled(text, ends) or self._read(text, may_come_again=True)
-
-    def _read(self, text: str, *, may_come_again: bool = False) -> Exposition:
-        return _Reading(self._memory, self._dialect, text, may_come_again=may_come_again).exposition()
 
 
 class _Memory:
@@ -233,6 +232,11 @@ class _Reading:
         if kind is None:
             raise self._lines.fault(f"unknown metric type {quoted(word)}")
         return kind
+
+
+def _read(memory: _Memory, dialect: Dialect, text: str, *, may_come_again: bool = False) -> Exposition:
+    """Read a body that is not of a known form."""
+    return _Reading(memory, dialect, text, may_come_again=may_come_again).exposition()
 
 
 def _taken_apart(lines: Iterable[str]) -> tuple[Sequence[str], Sequence[str]]:

@@ -8,9 +8,7 @@ Every worker keeps one from the start, so that no page has to wait until it is m
 takes, and what it takes to put one: each change to a group pays for it, also where nobody looks.
 """
 
-import asyncio
 import sys
-import time
 from collections.abc import ValuesView
 from operator import itemgetter
 from typing import Final, NamedTuple
@@ -18,8 +16,6 @@ from typing import Final, NamedTuple
 from pgw.gateway.push_times import NAMES as PUSH_TIMES
 from pgw.model.group import Group
 
-SLICE_SECONDS = 0.001
-"""How long the event loop is held at once. A push takes a handful of turns of the loop, so some 5 ms more at worst."""
 LOOK = 64
 """Entries between two looks at the clock: some 50 µs."""
 
@@ -71,23 +67,6 @@ class Sums(NamedTuple):
     """Those that have a deadline."""
     last_failed: Entry | None = None
     """The group to which a push failed last, of those there are."""
-
-
-class Pace:
-    """Lets others have the event loop every few milliseconds."""
-
-    def __init__(self) -> None:
-        self._since = time.perf_counter()
-
-    def is_over(self) -> bool:
-        """Whether it is time to give way: for loops in which to ask `breathe` each time would take too long."""
-        return time.perf_counter() - self._since > SLICE_SECONDS
-
-    async def breathe(self) -> None:
-        """Give way, if it is time to."""
-        if self.is_over():
-            await asyncio.sleep(0)
-            self._since = time.perf_counter()
 
 
 class Catalogue:

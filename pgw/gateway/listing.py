@@ -9,7 +9,6 @@ is Prometheus' own, on the labels of the grouping key; `__name__` stands for the
 `_bucket`, `_sum` and `_count`.
 """
 
-import asyncio
 import enum
 import heapq
 import re
@@ -29,9 +28,9 @@ from pgw.gateway.catalogue import (
     SERIES,
     SIZE,
     Entry,
-    Pace,
     Row,
 )
+from pgw.gateway.pace import Pace, give_way
 from pgw.model.group import MICROSECONDS
 from pgw.model.selector import NAME_LABEL, Matcher, Operator, Selector
 
@@ -159,7 +158,7 @@ async def _sorted_runs(
             run = []
         await pace.breathe()
     runs.append(sorted(run, key=key, reverse=reverse))
-    await asyncio.sleep(0)
+    await give_way()
     return runs, sum(map(len, runs))
 
 

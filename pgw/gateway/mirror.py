@@ -18,8 +18,9 @@ from itertools import islice
 
 from pgw.errors import StoreError, StoreUnavailable
 from pgw.formats.escaping import Escaper, Scheme
-from pgw.gateway.catalogue import Catalogue, Pace
+from pgw.gateway.catalogue import Catalogue
 from pgw.gateway.deadlines import Deadlines
+from pgw.gateway.pace import Pace, give_way
 from pgw.gateway.push_times import NAMES as PUSH_TIMES
 from pgw.gateway.push_times import as_shown, push_times
 from pgw.model.group import MICROSECONDS, Fragment, Group
@@ -32,8 +33,6 @@ from pgw.view.view import View
 SLICE_GROUPS = 64
 """Groups read at once, as many as the store asks Redis for in one call: half a millisecond of the event loop to decode
 small ones, and another to show them."""
-SENDING_TURNS = 2
-"""Of the event loop, after which a question that was asked in a task is on its way to Redis."""
 SORTED_NAMES = 10_000
 """Names of groups sorted at once: a few milliseconds; the runs are merged as they are read."""
 LASTING_GROUPS = 1_000
@@ -151,7 +150,7 @@ class Mirror:
         runs = []
         for start in range(0, len(names), SORTED_NAMES):
             runs.append(sorted(names[start : start + SORTED_NAMES]))
-            await asyncio.sleep(0)
+            await give_way()
         return heapq.merge(*runs)
 
     async def families(self) -> list[Snapshot]:
@@ -288,7 +287,7 @@ class Mirror:
         for number, name in enumerate(gone, 1):
             self._show(name, None)
             if number % SLICE_GROUPS == 0:  # somebody may have deleted a hundred thousand
-                await asyncio.sleep(0)
+                await give_way()
 
     async def _take(self, names: Sequence[str]) -> None:
         """Read groups and show them: one slice while Redis reads the next."""
@@ -299,8 +298,7 @@ class Mirror:
             for part in slices:
                 groups = await ahead.pop()
                 ahead = list(islice(questions, 1))
-                for _ in range(SENDING_TURNS):
-                    await asyncio.sleep(0)
+                await give_way()  # so that also the next question is on its way
                 await self._show_all(part, groups)
                 self._freeze()
         finally:

@@ -2,11 +2,12 @@
 
 In: what gunicorn's parser reports.
 Out: `100 Continue` when a body is wanted; 400 for what is no request, written as Go writes it; 408 and the end for a
-client that takes too long.
-Never: changes an answer of the app.
-Follows: RFC 9110 section 10.1.1 (Expect), RFC 9112 section 3.2 (Host); seen with gunicorn 26.2 and gunicorn_h1c 0.6.9,
-which takes note of `Expect` and does nothing about it, and whose `keepalive` ends nothing: its timer is cancelled as
-soon as it is set, and before the first request there is none.
+client that takes too long; `Connection: close` with the last answer, and `keep-alive` for HTTP/1.0, as Go has them.
+Never: changes an answer of the app otherwise.
+Follows: RFC 9110 section 10.1.1 (Expect), RFC 9112 sections 3.2 (Host) and 9.6 (close); seen with gunicorn 26.2 and
+gunicorn_h1c 0.6.9, which takes note of `Expect` and does nothing about it, ends connections as it was asked to without
+a word, and whose `keepalive` ends nothing: its timer is cancelled as soon as it is set, and before the first request
+there is none.
 """
 
 import math
@@ -17,6 +18,7 @@ from gunicorn.asgi.protocol import ASGIProtocol, BodyReceiver
 
 from pgw.server.pipeline import Pipeline
 
+HTTP_1_1 = (1, 1)
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 SLOW_SECONDS = 300.0
@@ -60,6 +62,9 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
     """A connection. The worker has all of them in `connections`, and looks at each now and then."""
 
     _callback_parser: Any
+    _body_receiver: Any
+    _was_asked = False
+    """Whether the client may have said what is to become of the connection."""
     _wait: Wait | None = None
     _waits_since = 0.0
 
@@ -73,13 +78,13 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
         self.worker.connection_ends(self)
         super().connection_lost(exc)
         if self._task is not None:
-            self._task.add_done_callback(self._forget_parser)
+            self._task.add_done_callback(self._let_go)
 
-    def _forget_parser(self, _task: object) -> None:
-        """Let go of the parser, which holds on to this connection: the garbage collector cannot see that, as it is
-        written in C without its help, and every connection would cost 10 KB for ever.
+    def _let_go(self, _task: object) -> None:
+        """Let go of what holds on to this connection, so that it ends by itself. The parser is written in C without the
+        help of the garbage collector, which cannot see that: every connection would cost 10 KB for ever.
         """
-        self._callback_parser = None
+        self._callback_parser = self._body_receiver = None
 
     def _feed_callback_parser(self, data: bytes) -> bool:
         """Feed what was held for later too, if there is anybody left to answer."""
@@ -122,10 +127,19 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
         self._safe_write(data)
 
     def _send_response_start(self, status: int, headers: Any, request: Any) -> None:  # noqa: ANN401  gunicorn's
-        """Say that the connection ends with this answer, where it does because the worker stops."""
+        """Say what becomes of the connection after this answer, where it is not what clients expect."""
+        word = self._becomes(request)
+        super()._send_response_start(status, [*headers, (b"connection", word)] if word else headers, request)
+
+    def _becomes(self, request: Any) -> bytes | None:  # noqa: ANN401  gunicorn's
         if not self.worker.alive:
-            headers = [*headers, (b"connection", b"close")]
-        super()._send_response_start(status, headers, request)
+            return b"close"
+        if not self._was_asked:
+            return None
+        ends: bool = request.should_close()
+        if request.version < HTTP_1_1:
+            return None if ends else b"keep-alive"
+        return b"close" if ends else None
 
     def _setup_callback_parser(self) -> None:
         super()._setup_callback_parser()
@@ -138,10 +152,12 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
     def _on_headers_complete(self) -> Any:  # noqa: ANN401  gunicorn's own
         parser = self._callback_parser
         headers = {name.lower(): value for name, value in parser.headers}
-        if b"host" not in headers and parser.http_version >= (1, 1):
+        is_new = parser.http_version >= HTTP_1_1
+        self._was_asked = b"connection" in headers or not is_new
+        if b"host" not in headers and is_new:
             raise ValueError("missing required Host header")  # the worker makes a 400 of it
         skips_body = super()._on_headers_complete()
-        if b"expect" in headers and headers[b"expect"].lower() == b"100-continue" and parser.http_version >= (1, 1):
+        if b"expect" in headers and headers[b"expect"].lower() == b"100-continue" and is_new:
             self._body_receiver = Body(self._current_request, self)
         return skips_body
 

@@ -68,6 +68,7 @@ class Changes(NamedTuple):
     everything: bool
     """The answer is about all groups: those not among `changed` are gone."""
     changed: Sequence[str]
+    """A group that changed once more while a long answer was read is named twice."""
     deleted: Sequence[str]
     telemetry: Mapping[str, float]
     """The gateway's own counters, summed over all workers and replicas."""

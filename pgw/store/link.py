@@ -15,7 +15,8 @@ import contextlib
 import logging
 import math
 import re
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import Iterable, Sequence
+from types import TracebackType
 from typing import Any, NamedTuple
 
 import hiredis
@@ -105,7 +106,7 @@ class Link:
             StoreRefused: Redis does not let us.
         """
         try:
-            async with _time_limit(self._timeout), self._turn:
+            async with _TimeLimit(self._timeout), self._turn:
                 return await self._call_or_drop(calls)
         except TimeoutError:
             raise StoreUnavailable(f"Redis did not answer within {self._timeout:g} seconds") from None
@@ -226,27 +227,37 @@ class Link:
             await connection.disconnect(nowait=True)
 
 
-@contextlib.asynccontextmanager
-async def _time_limit(seconds: float) -> AsyncIterator[None]:
+class _TimeLimit:
     """As asyncio.timeout, but what is at hand when the time is over still counts: an event loop that needs seconds for
     a turn would otherwise find that Redis is late, with its answer unread.
+
+    No function within a function: one that calls itself again refers to itself, and all of the call with it would be
+    left to the garbage collector.
     """
-    loop = asyncio.get_running_loop()
-    timer: asyncio.Handle
-    async with asyncio.timeout(None) as limit:
 
-        def expire(turns: int) -> None:
-            nonlocal timer
-            if turns:
-                timer = loop.call_soon(expire, turns - 1)
-            else:
-                limit.reschedule(loop.time())
+    __slots__ = ("_limit", "_seconds", "_timer")
 
-        timer = loop.call_later(seconds, expire, LAST_TURNS)
-        try:
-            yield
-        finally:
-            timer.cancel()
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._limit = asyncio.timeout(None)
+        self._timer: asyncio.Handle
+
+    async def __aenter__(self) -> None:
+        await self._limit.__aenter__()
+        self._timer = asyncio.get_running_loop().call_later(self._seconds, self._expire, LAST_TURNS)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._timer.cancel()
+        await self._limit.__aexit__(kind, error, traceback)
+
+    def _expire(self, turns: int) -> None:
+        loop = asyncio.get_running_loop()
+        if turns:
+            self._timer = loop.call_soon(self._expire, turns - 1)
+        else:
+            self._limit.reschedule(loop.time())
 
 
 def unusable(error: RedisError) -> StoreUnavailable:

@@ -104,6 +104,34 @@ def test_pipelined_requests_are_answered_in_their_order(shared_gateway: Server) 
     assert b'a{instance="",job="j"} 3\n' in answers
 
 
+@pytest.mark.parametrize(
+    ("version", "asked", "told", "then"),
+    [
+        (b"1.1", b"", None, b"HTTP/1.1 200 OK\r\n"),
+        (b"1.1", b"Connection: keep-alive\r\n", None, b"HTTP/1.1 200 OK\r\n"),
+        (b"1.1", b"Connection: close\r\n", b"close", b""),
+        (b"1.1", b"Connection: x, Close\r\n", b"close", b""),
+        (b"1.0", b"", None, b""),
+        (b"1.0", b"Connection: keep-alive\r\n", b"keep-alive", b"HTTP/1.0 200 OK\r\n"),
+    ],
+)
+def test_an_answer_says_what_becomes_of_the_connection(
+    shared_gateway: Server, version: bytes, asked: bytes, told: bytes | None, then: bytes
+) -> None:
+    request = b"GET /-/healthy HTTP/%s\r\nHost: g\r\n%s\r\n" % (version, asked)
+    with socket.create_connection((HOST, shared_gateway.port), timeout=RAW_SECONDS) as connection:
+        connection.sendall(request)
+        with connection.makefile("rb") as reader:
+            head = [line.lower().strip() for line in iter(reader.readline, b"\r\n")]
+            reader.read(next(int(line.split()[1]) for line in head if line.startswith(b"content-length:")))
+            if then:
+                connection.sendall(request)
+            assert reader.readline() == then
+
+    said = [line.split()[1] for line in head if line.startswith(b"connection:")]
+    assert said == ([told] if told else [])
+
+
 def test_the_body_is_only_sent_once_100_continue_arrived(shared_gateway: Server) -> None:
     with socket.create_connection((HOST, shared_gateway.port), timeout=RAW_SECONDS) as connection:
         connection.sendall(PATH + HEAD + b"Content-Length: 4\r\nExpect: 100-continue\r\n\r\n")

@@ -1,5 +1,8 @@
 """The bounded memory."""
 
+from weakref import WeakSet
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -48,3 +51,24 @@ def test_what_is_asked_for_outlives_what_is_not() -> None:
     recent.put("c", "c")
     assert recent.get("hot") == "hot"
     assert recent.get("cold") is None
+
+
+class Held:
+    """A value of which is known whether it lives."""
+
+
+@pytest.mark.parametrize("way", ["put", "update"])
+def test_what_is_forgotten_goes_one_by_one_and_never_is_there_more_than_the_limit(way: str) -> None:
+    recent: Recent[int, Held] = Recent(200)
+    living: WeakSet[Held] = WeakSet()
+    counts = []
+    for number in range(1_000):
+        value = Held()
+        living.add(value)
+        if way == "update":
+            recent.update({number: value})
+        else:
+            recent.put(number, value)
+        counts.append(len(living))
+    assert counts[:200] == list(range(1, 201))
+    assert set(counts[200:]) == {200}

@@ -31,6 +31,7 @@ from pgw.model.family import Type
 from pgw.model.group import Group
 from pgw.model.grouping import GroupingKey
 from pgw.store.base import Changes, Feed, Guard
+from pgw.store.link import Reply
 from pgw.store.redis_store import NAMES_AT_ONCE, RedisStore
 from pgw.store.writer import BATCH_PUSHES
 
@@ -563,6 +564,36 @@ async def test_a_long_answer_is_read_in_parts(store: RedisStore, monkeypatch: py
     for number in range(7):
         await store.push(write(group(job=f"j{number}")))
     assert (await store.changes(Feed())).changed == names
+    assert await store.names() == names
+
+
+@pytest.mark.parametrize("at_once", [4, 5, 6, 9])
+async def test_groups_of_one_version_come_in_the_same_part(
+    store: RedisStore, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    monkeypatch.setattr("pgw.store.redis_store.NAMES_AT_ONCE", at_once)
+    names = [group(job=f"j{number}").name for number in range(9)]
+    for start in (0, 3, 6):
+        await asyncio.gather(*(store.push(write(group(job=f"j{start + number}"))) for number in range(3)))
+    assert (await store.changes(Feed())).changed == names
+
+
+async def test_a_group_that_changes_while_the_list_is_read_is_in_the_list_of_names_once(
+    store: RedisStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pgw.store.redis_store.NAMES_AT_ONCE", 2)
+    names = [group(job=f"j{number}").name for number in range(5)]
+    for number in range(5):
+        await store.push(write(group(job=f"j{number}")))
+    read = store._read_changes
+
+    async def read_and_push(feed: Feed, cursor: str) -> Reply:
+        reply = await read(feed, cursor)
+        if not cursor:
+            await store.push(write(group(job="j0"), family("a")))
+        return reply
+
+    monkeypatch.setattr(store, "_read_changes", read_and_push)
     assert await store.names() == names
 
 

@@ -7,9 +7,10 @@
 --   ARGV    the epoch and the version that the caller knows ("" and 0: nothing); "" at first, then the cursor of the
 --     answer before; how many groups at most
 --   returns epoch, version at this moment, 1 if the answer is about everything (what the caller knew is of no use) or
---     0, changed groups, cursor ("" when there are no more changed groups, else ask again with it; then the version of
---     the first answer is the one that counts), deleted groups, telemetry fields and values, microseconds since 1970
---   cost O(log groups + changed groups)
+--     0, changed groups, cursor ("" when there are no more changed groups, else ask again with it), and in the first
+--     answer, which is the one that counts for all but the changed groups: deleted groups, telemetry fields and values,
+--     microseconds since 1970
+--   cost O(log groups + groups in the answer)
 -- include: header
 
 local CHANGES, TOMBSTONES, VERSION, EPOCH, TELEMETRY = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
@@ -26,10 +27,18 @@ local after = cursor == '' and since or cursor
 local found = redis.call('ZRANGEBYSCORE', CHANGES, '(' .. after, '+inf', 'WITHSCORES', 'LIMIT', 0, limit)
 local changed, next_cursor = {}, ''
 for i = 1, #found, 2 do changed[#changed + 1] = found[i] end
-if #changed == limit then next_cursor = tostring(tonumber(found[#found]) - 1) end
+if #changed == limit then  -- groups may share a version: those of the last one come with the next answer, all of them
+  local last = found[#found]
+  for i = limit, 1, -1 do
+    if found[2 * i] ~= last then break end
+    changed[i] = nil
+  end
+  next_cursor = tostring(tonumber(last) - 1)
+end
 
-local deleted = {}
-if not everything then deleted = redis.call('ZRANGEBYSCORE', TOMBSTONES, '(' .. since, '+inf') end
-
-return {epoch, tostring(version), everything and 1 or 0, changed, next_cursor, deleted,
-        redis.call('HGETALL', TELEMETRY), clock()}
+local answer = {epoch, tostring(version), everything and 1 or 0, changed, next_cursor}
+if cursor == '' then
+  answer[6] = everything and {} or redis.call('ZRANGEBYSCORE', TOMBSTONES, '(' .. since, '+inf')
+  answer[7], answer[8] = redis.call('HGETALL', TELEMETRY), clock()
+end
+return answer
