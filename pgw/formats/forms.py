@@ -17,7 +17,7 @@ import re
 from collections.abc import Callable, Sequence
 from itertools import accumulate, chain, compress, count, pairwise
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from pgw.errors import ParseError
 from pgw.formats.numbers import NEGATIVE_ZERO, all_canonical, truncated_count
@@ -35,13 +35,18 @@ _LINE = re.compile(r"^([^#\n].* )[^ \n]+$", re.MULTILINE)
 """A sample line: what stands before its value, and the value behind its last blank."""
 
 _Pick = Callable[[Sequence[str]], Sequence[str]]
-_Read = Callable[[str], Exposition]
-
 Ends = tuple[str, str]
-"""The first sample line and the last line of a body without their values."""
+"""The first and the last line of a body without their last words."""
 
 NOTHING = "0"
 """What the sum or the count of a histogram is that did not come; the value before the first one of a form."""
+
+
+class Read(Protocol):
+    """What reads a body to the letter."""
+
+    def __call__(self, text: str, *, may_come_again: bool = False) -> Exposition:
+        """Read a body."""
 
 
 class Filled(NamedTuple):
@@ -140,11 +145,13 @@ class Form:
         if shown is None or (shown is not values and NEGATIVE_ZERO in shown):
             return None
         numbers = [NOTHING, *shown]
-        if "-" in "".join(shown) and "-" in "".join(self._populations(numbers)):
-            return None
-        if _one_is_truncated(self._observations(numbers)):
-            return None
-        return Filled(self, numbers)
+        return None if self._compounds and not self._counts_well(numbers) else Filled(self, numbers)
+
+    def _counts_well(self, numbers: Sequence[str]) -> bool:
+        """Whether all that are counts can be."""
+        if "-" in "".join(numbers) and "-" in "".join(self._populations(numbers)):
+            return False
+        return not _one_is_truncated(self._observations(numbers))
 
     def exposition(self, values: Sequence[str]) -> Exposition:
         """What a body of this form says that has these values, given as in Filled."""
@@ -158,7 +165,7 @@ class Form:
 class Forms:
     """The forms that are known to one reader."""
 
-    def __init__(self, samples: int, read: _Read) -> None:
+    def __init__(self, samples: int, read: Read) -> None:
         """Begin to notice forms.
 
         Args:
@@ -174,21 +181,15 @@ class Forms:
         self._latest: Recent[tuple[Ends, int], Form] = Recent(samples, _size)
         """By their ends and the number of their lines: nearly always the one that is looked for."""
 
-    def ends(self, text: str) -> Ends | None:
-        """The ends of a body; None if they are new, and all between them most likely too."""
-        first = _LINE.search(text)
-        if first is None:
-            return None
-        last = text[text.rfind("\n", 0, -1) + 1 :]
-        ends = first[1], last.rpartition(" ")[0]
-        if ends in self._ends.young or self._ends.get(ends):
-            return ends
-        if max(map(len, ends)) <= LONGEST_REMEMBERED:
-            self._ends.put(ends, True)
-        return None
+    def read(self, text: str) -> Filled | Exposition:
+        """Read a body, but only its values where its form is known.
 
-    def filled(self, text: str, ends: Ends) -> Filled | None:
-        """Recognize a body; None where its form is not known, or its values are not those of an ordinary body."""
+        Raises:
+            ParseError: for the first line that breaks the format.
+        """
+        ends = _ends(text)
+        if ends not in self._ends.young and not self._may_come_again(ends):
+            return self._read(text)
         lines = text.split("\n")
         about = (ends, len(lines))
         form = self._latest.young.get(about) or self._latest.get(about)
@@ -197,9 +198,17 @@ class Forms:
             form = self._found(text)
             values = None if form is None else form.values(text, lines)
             if form is None or values is None:
-                return None
+                return self._read(text, may_come_again=True)
             self._latest.put(about, form)
-        return form.filled(values)
+        return form.filled(values) or self._read(text, may_come_again=True)
+
+    def _may_come_again(self, ends: Ends) -> bool:
+        """Whether a body with these ends was here before; if not, all between them is new most likely too."""
+        if self._ends.get(ends):
+            return True
+        if max(map(len, ends)) <= LONGEST_REMEMBERED:
+            self._ends.put(ends, True)
+        return False
 
     def _found(self, text: str) -> Form | None:
         """Find the form of a body by all that is not a value."""
@@ -213,7 +222,7 @@ class Forms:
             self._noticed.put(number, True)
             return None
         size = sum(outline.samples)
-        if size > self._most or length > size * LONGEST_REMEMBERED or not outline.is_whole:
+        if not 0 < size <= self._most or length > size * LONGEST_REMEMBERED or not outline.is_whole:
             return None
         try:
             example = self._read(outline.numbered())
@@ -224,6 +233,11 @@ class Forms:
         form = Form(outline, example)
         self._known.put(outline.befores, form)
         return form
+
+
+def _ends(text: str) -> Ends:
+    first, last = text[: text.find("\n")], text[text.rfind("\n", 0, -1) + 1 :]
+    return first.rpartition(" ")[0], last.rpartition(" ")[0]
 
 
 def picker(texts: Any) -> _Pick:  # noqa: ANN401

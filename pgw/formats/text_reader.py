@@ -54,8 +54,7 @@ class TextReader:
     def __init__(self, *, utf8_names: bool = False, series_limit: int = 100_000) -> None:
         self._memory = _Memory(series_limit)
         # No method of this object: it would hold itself, and readers of single fragments are made by the thousand.
-        self._read = partial(_read, self._memory, UTF8 if utf8_names else LEGACY)
-        self._forms = Forms(series_limit, self._read)
+        self._forms = Forms(series_limit, partial(_read, self._memory, UTF8 if utf8_names else LEGACY))
 
     def read(self, body: bytes) -> Exposition:
         """Read one body.
@@ -75,10 +74,7 @@ class TextReader:
         text = body.decode(errors="surrogateescape")
         if "\r" in text:
             text = text.replace("\r\n", "\n")
-        ends = self._forms.ends(text)
-        if ends is None:
-            return self._read(text)
-        return self._forms.filled(text, ends) or self._read(text, may_come_again=True)
+        return self._forms.read(text)
 
 
 class _Memory:

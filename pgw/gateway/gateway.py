@@ -128,17 +128,18 @@ class Gateway:
         if not self._mirror.loaded:
             raise StoreUnavailable("the view is being loaded")
 
-    async def _apply(self, commit: Commit, key: GroupingKey, pushed: Exposition | Filled, asked: float | None) -> None:
+    def _apply(
+        self, commit: Commit, key: GroupingKey, pushed: Exposition | Filled, asked: float | None
+    ) -> Awaitable[None]:
         lifetime = self._lifetimes.of(key, asked)
         if not isinstance(pushed, Filled):
-            await self._apply_new(commit, key, pushed, lifetime)
-        elif (write := self._known.write(key, pushed, lifetime)) is None:
-            await self._apply_new(commit, key, pushed.exposition(), lifetime)
-        else:
-            exposition = pushed.exposition
-            await self._commits.run(
-                commit, write, lambda: self._rules.consistent(key, self._rules.bounded(key, exposition()))
-            )
+            return self._apply_new(commit, key, pushed, lifetime)
+        write, exposition = self._known.write(key, pushed, lifetime), pushed.exposition
+        if write is None:
+            return self._apply_new(commit, key, exposition(), lifetime)
+        return self._commits.run(
+            commit, write, lambda: self._rules.consistent(key, self._rules.bounded(key, exposition()))
+        )
 
     async def _apply_new(self, commit: Commit, key: GroupingKey, pushed: Exposition, lifetime: int) -> None:
         """Check a push by all rules, and store it."""

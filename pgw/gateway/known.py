@@ -9,6 +9,8 @@ The grouping key counts with its shape, as the labels of a line depend on nothin
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import accumulate, pairwise, starmap
 from typing import NamedTuple
 
 from pgw.errors import OverLimit, PushError
@@ -25,44 +27,49 @@ SAMPLES_KNOWN = 100_000
 """Samples of all that is known, at some 300 bytes each; the reader knows as many."""
 
 
-class Block(NamedTuple):
-    """One family of a form: its lines, but for the values."""
+class Layout(NamedTuple):
+    """What a form is stored as, in groups of one shape."""
 
-    fragment: Fragment
-    """Without its text."""
+    makes: Sequence[tuple[slice, Callable[[bytes, bool], Fragment]]]
+    """For each family: which of the pieces are its own, and what makes its fragment of its text and of whether nobody
+    has checked it."""
     pieces: list[str]
-    """The text in pieces: every second one is empty, for a value of the grouping key or that of the line."""
+    """The text in pieces, as many for each line: every second one is empty, for a value of the grouping key or, behind
+    these, that of the line. Line ends stand before all lines of a family but the first."""
     lines: int
     pick: Callable[[Sequence[str]], Sequence[str]]
     """Picks the values of these lines out of those of the body, in the order of the lines."""
+    sizes: Sequence[int]
+    signature: bytes
+    size: int
+    """How many samples the form has."""
 
     @classmethod
-    def of(cls, family: Family, fragment: Fragment, key: GroupingKey) -> "Block":
-        """Make a block of a family whose values say where they stand in the body."""
-        lines = [line.rpartition(" ") for line in sample_templates(family, key)]
-        texts = split_template("".join(f"{head} %s\n" for head, _, _ in lines))
-        same = {text: text for text in texts}  # many are, and each is kept once
-        pieces = [piece for text in texts for piece in (same[text], "")][:-1]
-        return cls(fragment._replace(text=b""), pieces, len(lines), picker(number for _, _, number in lines))
+    def of(cls, form: Form, families: Sequence[Family], write: Write) -> "Layout":
+        """Make it of what the rules make of the example of a form, whose values say where they stand in the body."""
+        lines = [[line.rpartition(" ") for line in sample_templates(family, write.key)] for family in families]
+        texts = [split_template("\n".join([f"{head} %s" for head, _, _ in each])) for each in lines]
+        same = {text: text for each in texts for text in each}  # many are, and each is kept once
+        pieces = [piece for each in texts for text in each[:-1] for piece in (same[text], "")]
+        ends = accumulate([2 * len(each) - 2 for each in texts], initial=0)
+        makes = [partial(Fragment, each.name, each.type, each.help) for each in write.fragments]
+        return cls(
+            list(zip(starmap(slice, pairwise(ends)), makes, strict=True)),
+            pieces,
+            sum(write.sizes),
+            picker(number for each in lines for _, _, number in each),
+            write.sizes,
+            write.signature,
+            form.size,
+        )
 
-    def filled(self, key: GroupingKey, values: Sequence[str]) -> Fragment:
+    def filled(self, key: GroupingKey, values: Sequence[str], *, unchecked: bool) -> list[Fragment]:
         """Fill the values in. To join pieces takes a third of the time that it takes to format a template."""
         pieces, width = self.pieces.copy(), 2 * len(key.values) + 2
         for place, value in enumerate(key.values):
             pieces[2 * place + 1 :: width] = [value] * self.lines
         pieces[width - 1 :: width] = self.pick(values)
-        name, kind, text_help, _, unchecked, *_ = self.fragment
-        return Fragment(name, kind, text_help, "".join(pieces).encode(), unchecked)
-
-
-class Layout(NamedTuple):
-    """What a form is stored as, in groups of one shape."""
-
-    blocks: Sequence[Block]
-    sizes: Sequence[int]
-    signature: bytes
-    size: int
-    """How many samples the form has."""
+        return [make(("".join(pieces[own]) + "\n").encode(), unchecked) for own, make in self.makes]
 
 
 class Known:
@@ -89,8 +96,9 @@ class Known:
         if layout is None:
             return None
         self._rules.admit(key)
-        fragments = [block.filled(key, pushed.values) for block in layout.blocks]
-        return Write(key, fragments, layout.sizes, layout.signature, self._rules.checked, lifetime=lifetime)
+        checked = self._rules.checked
+        fragments = layout.filled(key, pushed.values, unchecked=not checked)
+        return Write(key, fragments, layout.sizes, layout.signature, checked, lifetime=lifetime)
 
     def _learnt(self, key: GroupingKey, form: Form) -> Layout | None:
         """Ask the rules about a form; None if they refuse it."""
@@ -99,7 +107,6 @@ class Known:
             write = self._rules.write(key, families)
         except (PushError, OverLimit):
             return None
-        blocks = [Block.of(family, each, key) for family, each in zip(families, write.fragments, strict=True)]
-        layout = Layout(blocks, write.sizes, write.signature, form.size)
+        layout = Layout.of(form, families, write)
         self._layouts.put((form, key.shape), layout)
         return layout

@@ -14,8 +14,7 @@ from functools import lru_cache
 from pgw.formats.numbers import format_float
 from pgw.model.family import Type
 from pgw.model.group import MICROSECONDS, Fragment, Group
-from pgw.model.grouping import GroupingKey, Labels
-from pgw.model.names import escape_value
+from pgw.model.grouping import GroupingKey
 from pgw.model.series import Series
 
 PUSH_TIME = "push_time_seconds"
@@ -41,7 +40,7 @@ _BEFORE = 2**33 * MICROSECONDS
 
 def push_times(group: Group, *, expired: bool = False) -> list[Fragment]:
     """Write the two; 0 stands for never. The third is there only where something has expired."""
-    labels = _labels(group.key.labels)
+    labels = _template(group.key.names) % group.key.values
     found = [_fragment(PUSH_TIME, labels, group.pushed_at), _fragment(FAILURE_TIME, labels, group.failed_at)]
     if expired:
         found.append(_fragment(EXPIRED_TIME, labels, group.deadline))
@@ -77,11 +76,7 @@ def _fragment(name: str, labels: str, moment: int) -> Fragment:
     return Fragment(name, Type.GAUGE, _HELPS[name], text.encode(), pushed_at=moment)
 
 
-def _labels(labels: Labels) -> str:
-    """The labels that these series have in a group: its own, and no others."""
-    return _template(tuple([name for name, _ in labels])) % tuple([escape_value(value) for _, value in labels])
-
-
 @lru_cache(SHAPES_REMEMBERED)
 def _template(names: tuple[str, ...]) -> str:
+    """The labels that these series have in a group, its own and no others, with `%s` for their values."""
     return Series(PUSH_TIME, ()).template(GroupingKey(tuple((name, "") for name in names)))

@@ -52,18 +52,10 @@ class Encoder:
 
     def fragment(self, fragment: Fragment, lines: int) -> bytes:
         """Encode all of a fragment but its name and its time; `lines` is how many sample lines it has."""
-        flags = UNCHECKED if fragment.unchecked else 0
-        parts: list[object] = [
-            int(fragment.type),
-            flags,
-            b"%08d" % min(lines, MOST_LINES),
-            fragment.help,
-            fragment.text,
-        ]
-        if fragment.details:
-            parts.append(fragment.details)
-        pack = self._pack if len(fragment.text) < LARGE else msgpack.packb
-        packed: bytes = pack(parts)
+        _, kind, text_help, text, unchecked, _, details = fragment
+        parts = (kind, UNCHECKED if unchecked else 0, b"%08d" % min(lines, MOST_LINES), text_help, text)
+        pack = self._pack if len(text) < LARGE else msgpack.packb
+        packed: bytes = pack((*parts, details) if details else parts)
         return packed
 
     def ending(self, signature: bytes, labels: Labels) -> bytes:

@@ -7,7 +7,6 @@ Never: counts scrapes, or paths that lead nowhere; the original does not either.
 
 import time
 from collections.abc import Awaitable, Callable
-from itertools import chain
 from typing import Any
 
 import falcon.asgi
@@ -64,7 +63,7 @@ class Life:
 def _size(request: Request) -> int:
     """The size of a request as promhttp reckons it: URL, method, protocol, headers, and the length it declares."""
     scope = request.scope
-    headers = scope["headers"]
     size = len(scope["raw_path"]) + len(scope["query_string"]) + len(scope["method"]) + len("HTTP/1.1")
-    size += sum(map(len, chain.from_iterable(headers))) + (request.content_length or 0)
-    return size - len("host") * [name for name, _ in headers].count(b"host")
+    for name, value in scope["headers"]:
+        size += len(value) if name == b"host" else len(name) + len(value)
+    return size + (request.content_length or 0)

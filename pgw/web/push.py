@@ -33,7 +33,7 @@ PATH = r"/metrics/job(?:@base64)?/"
 """What a group's path begins with, behind the prefix of the site; always here, wherever the scrape is."""
 ALLOW = "DELETE, OPTIONS, POST, PUT"
 KEYS_REMEMBERED = 50_000
-"""Grouping keys that are read once, some 700 bytes each."""
+"""Grouping keys that are read once, some 600 bytes each."""
 LONG_BODY = 256 << 10
 """Bytes from which on a body is read in a thread: on the event loop it would hold up all others for milliseconds."""
 

@@ -104,8 +104,7 @@ def test_a_body_is_recognized_whatever_its_values_are(body: str, variant: str | 
 )
 def test_what_is_not_plain_is_read_to_the_letter_each_time(body: str, why: str) -> None:
     reader = taught(body.encode())
-    ends = reader._forms.ends(body)
-    assert ends is None or reader._forms.filled(body, ends) is None, why
+    assert not len(reader._forms._latest), why
     assert read_or_refuse(reader, body.encode()) == read_or_refuse(TextReader(), body.encode())
 
 
@@ -185,7 +184,7 @@ def test_the_memory_of_forms_is_bounded() -> None:
 def test_what_is_noticed_is_bounded() -> None:
     reader = TextReader()
     for number in range(2 * FORMS_NOTICED):
-        reader._forms.ends(f"a_{number} 1\n")
+        reader.read(f"a_{number} 1\n".encode())
     assert 0 < len(reader._forms._ends) <= FORMS_NOTICED
 
 

@@ -1,6 +1,7 @@
 """Grouping keys: from the path of a request, to their name and back."""
 
 import base64
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from pgw.errors import BadGroupingKey
 from pgw.model.grouping import GroupingKey, decode_base64
+from pgw.model.names import escape_value, is_utf8
 
 # What a percent-decoded path can hold: any bytes.
 VALUES = st.binary(max_size=12).map(lambda raw: raw.decode(errors="surrogateescape"))
@@ -148,6 +150,16 @@ def test_plain_and_base64_spellings_are_the_same_group(original: GroupingKey) ->
     assert GroupingKey.from_path(b"/".join(spelled(*label) for label in labels)) == original
 
 
+@given(KEYS)
+def test_any_key_is_written_with_its_parts_encoded_and_its_values_escaped(original: GroupingKey) -> None:
+    encoded = [[quote(part, safe="", errors="surrogateescape") for part in label] for label in original.labels]
+    ordered = sorted(encoded, key=lambda label: label[0] != "job")
+    assert original.name == "/".join(part for label in ordered for part in label)
+    assert original.shape == ",".join(name for name, _ in encoded)
+    assert original.values == tuple(escape_value(value) for _, value in original.labels)
+    assert original.is_utf8 == is_utf8("".join(value for _, value in original.labels))
+
+
 def test_a_name_is_readable_and_starts_with_the_job() -> None:
     assert key(job="backup", instance="db-1", a="x/y").name == "job/backup/a/x%2Fy/instance/db-1"
 
@@ -174,6 +186,15 @@ def test_a_group_without_instance_and_one_with_an_empty_one_are_twins(labels: di
     assert key(**labels).twin == twin
     if twin is not None:
         assert GroupingKey.from_name(twin).twin == key(**labels).name
+
+
+@given(KEYS)
+def test_the_twin_has_the_same_labels_but_for_an_empty_instance(original: GroupingKey) -> None:
+    labels = dict(original.labels)
+    instance = labels.pop("instance", None)
+    if instance is None:
+        labels["instance"] = ""
+    assert original.twin == (None if instance else key(**labels).name)
 
 
 def test_a_key_that_is_not_utf8_is_refused_by_name() -> None:
