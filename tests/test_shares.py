@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pgw.server.shares import SILENT_NANOSECONDS, SLACK, Shares
+from pgw.server.protocol import Protocol
+from pgw.server.shares import BRIEF_SECONDS, SILENT_NANOSECONDS, SLACK, Shares
 from pgw.server.worker import Worker
 
 if TYPE_CHECKING:
@@ -72,6 +73,37 @@ def test_one_that_gives_no_sign_of_life_does_not_count_for_long(monkeypatch: pyt
     monkeypatch.setattr(time, "monotonic_ns", lambda: now + SILENT_NANOSECONDS // 2)
     assert me.is_ahead(100)
     monkeypatch.setattr(time, "monotonic_ns", lambda: now + 2 * SILENT_NANOSECONDS)
+    assert not me.is_ahead(100)
+
+
+def test_one_whose_connections_are_brief_is_not_ahead_for_two_seconds() -> None:
+    me, _ = workers(100, 0)
+    for _ in range(101):
+        me.note_end(BRIEF_SECONDS / 2)
+    assert not me.is_ahead(100)
+    me.live()
+    assert not me.is_ahead(100)
+    assert me.is_ahead(102), "more have come than were brief"
+    me.live()
+    assert me.is_ahead(100)
+
+
+def test_connections_that_lasted_are_no_reason_not_to_be_ahead() -> None:
+    me, _ = workers(100, 0)
+    for _ in range(1000):
+        me.note_end(BRIEF_SECONDS)
+    assert me.is_ahead(100)
+
+
+def test_a_worker_knows_how_long_a_connection_has_lasted() -> None:
+    me, _ = workers(100, 0)
+    connection = Protocol(SimpleNamespace(cfg=None, log=None, asgi=None))
+    worker: Any = SimpleNamespace(connections=set(), share=me, loop=SimpleNamespace(time=lambda: 10.0))
+    for began in [10.0 - BRIEF_SECONDS] * 101 + [9.99] * 100:
+        connection.began = began
+        Worker.connection_ends(worker, connection)
+    assert me.is_ahead(100)
+    Worker.connection_ends(worker, connection)
     assert not me.is_ahead(100)
 
 

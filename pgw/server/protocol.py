@@ -61,6 +61,8 @@ class Body(BodyReceiver):  # type: ignore[misc]  # gunicorn has no types
 class Protocol(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
     """A connection. The worker has all of them in `connections`, and looks at each now and then."""
 
+    began = 0.0
+    """When the connection was made, in seconds by the clock of the loop."""
     _callback_parser: Any
     _body_receiver: Any
     _was_asked = False
@@ -70,6 +72,7 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
 
     def connection_made(self, transport: Any) -> None:  # noqa: ANN401  uvloop's
         """Begin."""
+        self.began = self.worker.loop.time()
         self.worker.connection_begins(self)
         super().connection_made(transport)
 

@@ -87,6 +87,7 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
         self.connections.discard(connection)
         if self.share is not None:
             self.share.note(len(self.connections))
+            self.share.note_end(self.loop.time() - connection.began)
 
     def handle_exit_signal(self) -> None:
         """Stop gracefully, at once: gunicorn looks once a second whether it should."""
