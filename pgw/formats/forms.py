@@ -36,7 +36,7 @@ _LINE = re.compile(r"^([^#\n].* )[^ \n]+$", re.MULTILINE)
 
 _Pick = Callable[[Sequence[str]], Sequence[str]]
 Ends = tuple[str, str]
-"""The first and the last line of a body without their last words."""
+"""The first line of a body that is neither empty nor a comment, and the last line, without their last words."""
 
 NOTHING = "0"
 """What the sum or the count of a histogram is that did not come; the value before the first one of a form."""
@@ -236,7 +236,10 @@ class Forms:
 
 
 def _ends(text: str) -> Ends:
-    first, last = text[: text.find("\n")], text[text.rfind("\n", 0, -1) + 1 :]
+    start = 0
+    while text.startswith(("#", "\n"), start):
+        start = text.find("\n", start) + 1 or len(text)
+    first, last = text[start : text.find("\n", start)], text[text.rfind("\n", 0, -1) + 1 :]
     return first.rpartition(" ")[0], last.rpartition(" ")[0]
 
 

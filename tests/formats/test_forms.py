@@ -181,6 +181,14 @@ def test_the_memory_of_forms_is_bounded() -> None:
     assert forms._known
 
 
+@pytest.mark.parametrize("body", ["# TYPE a gauge\n\na_{} 1\nb 1\n", "# TYPE a gauge\na_{} 1\nb 1\n", "b 1\na_{} 1\n"])
+def test_a_body_whose_first_or_last_sample_is_new_is_not_looked_at_any_further(body: str) -> None:
+    reader = TextReader()
+    for number in range(SIGHTINGS):
+        reader.read(body.format(number).encode())
+    assert not len(reader._forms._noticed)
+
+
 def test_what_is_noticed_is_bounded() -> None:
     reader = TextReader()
     for number in range(2 * FORMS_NOTICED):
