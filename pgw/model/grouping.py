@@ -39,11 +39,11 @@ class GroupingKey:
         names, values = zip(*labels, strict=True)
         is_plain = _UNRESERVED.fullmatch("".join(names + values)) is not None
         self.labels = labels
+        self.names: tuple[str, ...] = names
+        """The label names, sorted."""
         parts = [part for label in self.ordered for part in label]
         self.name = "/".join(parts if is_plain else map(_percent, parts))
         """Readable and injective: `job/backup/instance/db-1`, percent-encoded, job first."""
-        self.names: tuple[str, ...] = names
-        """The label names, sorted."""
         self.shape = ",".join(names if is_plain else map(_percent, names))
         """The label names as one string; groups of one shape can never hold the same series."""
         self.values: tuple[str, ...] = values if is_plain else tuple(map(escape_value, values))
@@ -68,18 +68,17 @@ class GroupingKey:
     @property
     def ordered(self) -> Labels:
         """The labels as people write them: job first, the others sorted by name."""
-        return (*[each for each in self.labels if each[0] == JOB], *[each for each in self.labels if each[0] != JOB])
+        at = self.names.index(JOB)
+        return (*self.labels[at : at + 1], *self.labels[:at], *self.labels[at + 1 :])
 
     def _twin(self) -> str | None:
-        at = bisect_left(self.names, INSTANCE)
-        has_instance = INSTANCE in self.names
+        at, has_instance = bisect_left(self.names, INSTANCE), INSTANCE in self.names
         if has_instance and self.values[at]:
             return None
+        if not has_instance and at == len(self.names) - 1:
+            return f"{self.name}/{INSTANCE}/"  # as nearly all that have none: nothing but the job comes behind it
         parts, behind = self.name.split("/"), 2 * at + 2  # the job comes first there, in `names` behind `instance`
-        if has_instance:
-            del parts[behind : behind + 2]
-        else:
-            parts[behind:behind] = INSTANCE, ""
+        parts[behind : behind + 2 * has_instance] = [] if has_instance else [INSTANCE, ""]
         return "/".join(parts)
 
     def require_utf8(self) -> None:
