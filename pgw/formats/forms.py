@@ -34,7 +34,11 @@ bodies take the long way, which the gateway goes in a thread."""
 _LINE = re.compile(r"^([^#\n].* )[^ \n]+$", re.MULTILINE)
 """A sample line: what stands before its value, and the value behind its last blank."""
 
+_FIRST = re.compile(r"^[^#\n]", re.MULTILINE).search
+"""Where the first line begins that is neither empty nor a comment; a body may have 100,000 of these above it."""
+
 _Pick = Callable[[Sequence[str]], Sequence[str]]
+
 Ends = tuple[str, str]
 """The first line of a body that is neither empty nor a comment, and the last line, without their last words."""
 
@@ -236,9 +240,8 @@ class Forms:
 
 
 def _ends(text: str) -> Ends:
-    start = 0
-    while text.startswith(("#", "\n"), start):
-        start = text.find("\n", start) + 1 or len(text)
+    found = _FIRST(text)
+    start = found.start() if found else len(text)
     first, last = text[start : text.find("\n", start)], text[text.rfind("\n", 0, -1) + 1 :]
     return first.rpartition(" ")[0], last.rpartition(" ")[0]
 
