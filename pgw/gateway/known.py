@@ -9,7 +9,6 @@ The grouping key counts with its shape, as the labels of a line depend on nothin
 """
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from itertools import accumulate, pairwise, starmap
 from typing import NamedTuple
 
@@ -19,9 +18,9 @@ from pgw.formats.recent import Recent
 from pgw.formats.text_writer import sample_templates, split_template
 from pgw.gateway.rules import Rules
 from pgw.model.family import Family
-from pgw.model.group import Fragment
 from pgw.model.grouping import GroupingKey
 from pgw.store.base import Write
+from pgw.store.mold import Mold
 
 SAMPLES_KNOWN = 100_000
 """Samples of all that is known, at some 300 bytes each; the reader knows as many."""
@@ -30,17 +29,15 @@ SAMPLES_KNOWN = 100_000
 class Layout(NamedTuple):
     """What a form is stored as, in groups of one shape."""
 
-    makes: Sequence[tuple[slice, Callable[[bytes, bool], Fragment]]]
-    """For each family: which of the pieces are its own, and what makes its fragment of its text and of whether nobody
-    has checked it."""
+    mold: Mold
+    owns: Sequence[slice]
+    """For each family: which of the pieces are its own."""
     pieces: list[str]
     """The text in pieces, as many for each line: every second one is empty, for a value of the grouping key or, behind
     these, that of the line. Line ends stand before all lines of a family but the first."""
     lines: int
     pick: Callable[[Sequence[str]], Sequence[str]]
     """Picks the values of these lines out of those of the body, in the order of the lines."""
-    sizes: Sequence[int]
-    signature: bytes
     size: int
     """How many samples the form has."""
 
@@ -52,24 +49,22 @@ class Layout(NamedTuple):
         same = {text: text for each in texts for text in each}  # many are, and each is kept once
         pieces = [piece for each in texts for text in each[:-1] for piece in (same[text], "")]
         ends = accumulate([2 * len(each) - 2 for each in texts], initial=0)
-        makes = [partial(Fragment, each.name, each.type, each.help) for each in write.fragments]
         return cls(
-            list(zip(starmap(slice, pairwise(ends)), makes, strict=True)),
+            write.mold,
+            list(starmap(slice, pairwise(ends))),
             pieces,
-            sum(write.sizes),
+            sum(map(len, lines)),
             picker(number for each in lines for _, _, number in each),
-            write.sizes,
-            write.signature,
             form.size,
         )
 
-    def filled(self, key: GroupingKey, values: Sequence[str], *, unchecked: bool) -> list[Fragment]:
+    def filled(self, key: GroupingKey, values: Sequence[str]) -> list[bytes]:
         """Fill the values in. To join pieces takes a third of the time that it takes to format a template."""
         pieces, width = self.pieces.copy(), 2 * len(key.values) + 2
         for place, value in enumerate(key.values):
             pieces[2 * place + 1 :: width] = [value] * self.lines
         pieces[width - 1 :: width] = self.pick(values)
-        return [make(("".join(pieces[own]) + "\n").encode(), unchecked) for own, make in self.makes]
+        return [("".join(pieces[own]) + "\n").encode() for own in self.owns]
 
 
 class Known:
@@ -96,9 +91,7 @@ class Known:
         if layout is None:
             return None
         self._rules.admit(key)
-        checked = self._rules.checked
-        fragments = layout.filled(key, pushed.values, unchecked=not checked)
-        return Write(key, fragments, layout.sizes, layout.signature, checked, lifetime=lifetime)
+        return Write(key, layout.mold, layout.filled(key, pushed.values), lifetime=lifetime)
 
     def _learnt(self, key: GroupingKey, form: Form) -> Layout | None:
         """Ask the rules about a form; None if they refuse it."""

@@ -52,7 +52,8 @@ class Restorer:
         """
         families = self._rules.consistent(past.key, self._rules.bounded(past.key, past.pushed))
         write = self._rules.write(past.key, families)
-        write = write._replace(fragments=[each._replace(pushed_at=past.moments[each.name]) for each in write.fragments])
+        moments = [past.moments[name] for name in write.mold.types]
+        write = write._replace(mold=write.mold._replace(moments=moments))
 
         async def commit(write: Write) -> Mapping[str, str]:
             return await self._store.restore(

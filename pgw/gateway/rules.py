@@ -17,6 +17,7 @@ from pgw.model.group import Fragment
 from pgw.model.grouping import GroupingKey
 from pgw.model.signature import signature
 from pgw.store.base import Write
+from pgw.store.mold import Mold
 
 
 class Rules(NamedTuple):
@@ -80,4 +81,5 @@ class Rules(NamedTuple):
         ]
         sizes = [fragment.lines for fragment in fragments]
         self.limits.check_series(sizes)
-        return Write(key, fragments, sizes, signature(families, key, checked=self.checked, sizes=sizes), self.checked)
+        named = signature(families, key, checked=self.checked, sizes=sizes)
+        return Write(key, Mold.of(fragments, sizes, named, checked=self.checked), [each.text for each in fragments])

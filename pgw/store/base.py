@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 
 from pgw.model.group import Fragment, Group
 from pgw.model.grouping import GroupingKey
+from pgw.store.mold import Mold
 
 
 class Guard(NamedTuple):
@@ -27,13 +28,9 @@ class Write(NamedTuple):
     """One push, ready to be stored."""
 
     key: GroupingKey
-    fragments: Sequence[Fragment]
-    sizes: Sequence[int]
-    """How many sample lines each of them has."""
-    signature: bytes
-    """16 bytes that say which series of which types these are: if the group was last written with the same
-    signature, it holds just these."""
-    checked: bool
+    mold: Mold
+    texts: Sequence[bytes]
+    """Of each of its families: the sample lines, as they are scraped; every line ends in a newline."""
     guard: Guard = NO_GUARD
     lifetime: int = 0
     """Microseconds from this push on after which its families expire; 0: never."""

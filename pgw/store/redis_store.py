@@ -7,7 +7,7 @@ Never: decides anything that two workers could decide differently; that is what 
 
 import asyncio
 import json
-import secrets
+import random
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
@@ -100,12 +100,12 @@ class RedisStore:
         self, write: Write, pushed_at: int, failed_at: int, *, deadline: int = 0, rehearsal: bool = False
     ) -> Mapping[str, str]:
         """See Store.restore."""
-        key, mode = write.key, "rehearsal" if rehearsal else ""
-        words: list[Argument] = ["checked" if write.checked else "unchecked", key.name, key.shape, key.twin or ""]
-        words.append(self._encode.ending(write.signature, key.labels))
-        words += (_digits(pushed_at), _digits(failed_at), _digits(deadline), len(write.fragments))
-        for each, lines in zip(write.fragments, write.sizes, strict=True):
-            words += (each.name, _digits(each.pushed_at), self._encode.fragment(each, lines))
+        key, mold, mode = write.key, write.mold, "rehearsal" if rehearsal else ""
+        words: list[Argument] = ["checked" if mold.checked else "unchecked", key.name, key.shape, key.twin or ""]
+        words.append(self._encode.ending(mold.signature, key.labels))
+        words += (_digits(pushed_at), _digits(failed_at), _digits(deadline), len(mold.types))
+        for name, moment, packed in zip(mold.types, mold.moments, mold.filled(write.texts), strict=True):
+            words += (name, _digits(moment), packed)
         words.append(_guard_word(write.guard))
         touched = (*self._keys.of_all_groups, self._keys.group(key.name))
 
@@ -329,16 +329,14 @@ class RedisStore:
         return Call.of(self._push, touched, arguments)
 
     def _part(self, write: Write, mode: str, settled: str) -> Part:
-        key, size = write.key, 0
-        families: list[Argument] = []
-        for fragment, lines in zip(write.fragments, write.sizes, strict=True):
-            packed = self._encode.fragment(fragment, lines)
-            size += len(packed)
-            families += (fragment.name, packed)
-        checked = "checked" if write.checked else "unchecked"
+        key, mold = write.key, write.mold
+        families = mold.words.copy()
+        families[1::2] = mold.filled(write.texts)
+        checked = "checked" if mold.checked else "unchecked"
         rest = f"{mode} {checked} {key.shape} {key.twin or ''} {settled} {_guard_word(write.guard)}"
-        ending = self._encode.ending(write.signature, key.labels)
-        return Part(self._keys.group(key.name), (len(families), write.lifetime, ending, *families, rest), size)
+        ending = self._encode.ending(mold.signature, key.labels)
+        words = (len(families), write.lifetime, ending, *families, rest)
+        return Part(self._keys.group(key.name), words, sum(map(len, families)))
 
     async def _read_changes(self, feed: Feed, cursor: str) -> Reply:
         keys = self._keys
@@ -355,8 +353,11 @@ def _is_due(reply: Reply) -> bool:
 
 
 def _new_epoch() -> str:
-    """A name for the store, should this be its first change; after FLUSHALL it has to be another."""
-    return secrets.token_hex(8)
+    """A name for the store, should this be its first change; after FLUSHALL it has to be another.
+
+    Nobody gains anything by guessing it, and the kernel need not be asked for each batch.
+    """
+    return f"{random.getrandbits(64):016x}"
 
 
 def _digits(moment: int) -> str:

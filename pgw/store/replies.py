@@ -102,7 +102,7 @@ def read_verdict(reply: Reply, write: Write, limits: Limits) -> Mapping[str, str
 def _clash(kind: str, details: Sequence[str], write: Write) -> str:
     if kind == "type":
         name, stored = details
-        mine = next(fragment.type for fragment in write.fragments if fragment.name == name)
+        mine = write.mold.types[name]
         return (
             f'collected metric "{name}" is not a family of type {Type(int(stored)).word}, as other groups have it, '
             f"but of type {mine.word}"

@@ -128,11 +128,14 @@ class Writer:
         is_part, size = (True, write.size) if isinstance(write, Part) else (False, 0)
         if len(self._waiting) >= WAITING_PUSHES or (self._waiting and self._waiting_bytes + size > WAITING_BYTES):
             raise StoreBusy(len(self._waiting))
-        reply: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        sending = self._sending
+        # The task knows its loop; to ask which one is running asks the kernel which process this is, each time.
+        loop = asyncio.get_running_loop() if sending is None else sending.get_loop()
+        reply: asyncio.Future[Reply] = loop.create_future()
         self._waiting.append(_Waiting(write, is_part, size, matters, self._watch.earliest, reply))
         self._waiting_bytes += size
-        if self._sending is None:
-            self._sending = asyncio.create_task(self._send_all())
+        if sending is None:
+            self._sending = loop.create_task(self._send_all())
         return reply
 
     async def close(self) -> None:

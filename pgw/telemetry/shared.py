@@ -15,7 +15,7 @@ NOTE(pushgateway): a quantile here is off by at most 5 % of its value; the origi
 """
 
 import math
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 
 from pgw.model.family import Type
@@ -52,33 +52,38 @@ QUANTILES = (0.1, 0.5, 0.9)
 SLICE = 120
 """Seconds. The window of ten minutes is five slices, as in Go's summaries; it moves on by a slice at a time."""
 SLICES = 5
+NOTED = 1_000
+"""Pushes that are noted, at some 70 bytes each, before they are counted. By then they are some milliseconds old, and a
+second at most, when all is handed over: nothing beside a slice."""
 _GROWTH = math.log(1.1)
 """Each bucket ends 10 % above the one before, so its middle is at most 5 % off."""
 
 
 class _Observed:
-    """What was seen of the pushes of one method."""
+    """What was seen of the pushes of one method. A push is only noted; many are counted at once, for less."""
 
-    __slots__ = ("count", "duration", "durations", "size", "sizes")
+    __slots__ = ("amounts", "durations", "method", "now", "sizes")
 
-    def __init__(self) -> None:
-        self.count, self.size, self.duration = 0, 0, 0.0
-        self.sizes: Counter[tuple[int, int]] = Counter()
-        """By slice of time and bytes."""
-        self.durations: Counter[tuple[int, int]] = Counter()
-        """By slice of time and bucket."""
+    def __init__(self, method: str) -> None:
+        self.method = method
+        self.sizes: list[int] = []
+        self.durations: list[float] = []
+        """Of those that are not among the amounts yet."""
+        self.now = 0.0
+        """When the last of them was answered: unix time."""
+        self.amounts: Counter[str] = Counter()
+        """The others, as the store keeps them."""
 
-    def amounts(self, method: str) -> Counter[str]:
-        """The same as the store keeps it."""
-        found: Counter[str] = Counter()
-        for name, total in ((PUSH_SIZE, self.size), (PUSH_DURATION, self.duration)):
-            found[f"{name}/{method}/sum"] += total  # type: ignore[assignment]  # typeshed's Counter counts ints
-            found[f"{name}/{method}/count"] += self.count
-        for (moment, size), count in self.sizes.items():
-            found[f"{PUSH_SIZE}/{method}/at/{moment}/{_bucket(size)}"] += count
-        for (moment, bucket), count in self.durations.items():
-            found[f"{PUSH_DURATION}/{method}/at/{moment}/{bucket}"] += count
-        return found
+    def add_up(self) -> None:
+        """Count what was noted."""
+        moment = int(self.now) // SLICE
+        for name, values in ((PUSH_SIZE, self.sizes), (PUSH_DURATION, self.durations)):
+            about = f"{name}/{self.method}"
+            self.amounts[f"{about}/sum"] += sum(values)  # type: ignore[assignment]  # typeshed's Counter counts ints
+            self.amounts[f"{about}/count"] += len(values)
+            for bucket, count in Counter(map(_bucket, values)).items():
+                self.amounts[f"{about}/at/{moment}/{bucket}"] += count
+        self.sizes, self.durations = [], []
 
 
 class Tally:
@@ -87,7 +92,7 @@ class Tally:
     def __init__(self) -> None:
         self._amounts: Counter[str] = Counter()
         self._requests: Counter[tuple[int, str, str]] = Counter()
-        self._pushes: defaultdict[str, _Observed] = defaultdict(_Observed)
+        self._pushes: dict[str, _Observed] = {}
         self._refused: tuple[str, str] | None = None
 
     def count_request(self, *, code: int, handler: str, method: str) -> None:
@@ -100,12 +105,12 @@ class Tally:
 
     def observe_push(self, *, method: str, size: int, duration: float, now: float) -> None:
         """Count one push, refused ones included: bytes of the request, seconds until the answer, unix time."""
-        seen, moment = self._pushes[method], int(now) // SLICE
-        seen.count += 1
-        seen.size += size
-        seen.duration += duration
-        seen.sizes[moment, size] += 1
-        seen.durations[moment, _bucket(duration)] += 1
+        seen = self._pushes.get(method) or self._pushes.setdefault(method, _Observed(method.lower()))
+        seen.sizes.append(size)
+        seen.durations.append(duration)
+        seen.now = now
+        if len(seen.sizes) == NOTED:
+            seen.add_up()
 
     def note_refusal(self, group: str, reason: str) -> None:
         """Note a push that was refused; the last one counts."""
@@ -121,9 +126,10 @@ class Tally:
         taken = self._amounts
         for (code, handler, method), count in self._requests.items():
             taken[f"requests/{code}/{handler}/{method.lower()}"] += count
-        for method, seen in self._pushes.items():
-            taken.update(seen.amounts(method.lower()))
-        self._amounts, self._requests, self._pushes = Counter(), Counter(), defaultdict(_Observed)
+        for seen in self._pushes.values():
+            seen.add_up()
+            taken.update(seen.amounts)
+        self._amounts, self._requests, self._pushes = Counter(), Counter(), {}
         return dict(taken)
 
     def put_back(self, amounts: Mapping[str, float]) -> None:

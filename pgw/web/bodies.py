@@ -25,6 +25,8 @@ FIRST_WINDOW, LAST_WINDOW = 512, 64 << 10
 LARGEST_PIECE = 1 << 20
 """Bytes that come out at once, so that a bomb costs no more; what is shorter than that comes out in one piece."""
 
+_ENCODING = b"content-encoding"
+
 _GZIP_HEADER = 10
 """Bytes that a member begins with at least; of fewer Go says that they end too early, whatever they are."""
 _MAGIC = b"\x1f\x8b"
@@ -36,6 +38,14 @@ _LARGEST_CHUNK = 1 << 16
 """Bytes that a chunk of snappy may hold, by its framing format."""
 
 
+def plain_body(request: Request, limit: int) -> bytes | None:
+    """The body of a request, if it is here as a whole and as it was written, as most pushes are: for others `read_body`
+    has to wait, to decode or to refuse.
+    """
+    body = request.whole_body
+    return None if body is None or len(body) > limit or request.header(_ENCODING) is not None else body
+
+
 async def read_body(request: Request, limit: int) -> bytes:
     """Receive the body of a request.
 
@@ -44,7 +54,7 @@ async def read_body(request: Request, limit: int) -> bytes:
         BadBody: it is not the gzip or snappy that it claims to be.
     """
     body = await request.body(limit)
-    encoding = request.get_header("Content-Encoding")
+    encoding = request.header(_ENCODING)
     return body if encoding is None else await _decoded(body, encoding, limit)
 
 

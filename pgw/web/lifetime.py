@@ -13,7 +13,7 @@ from pgw.errors import BadLifetime
 from pgw.gateway.lifetime import EXPECTED, read_lifetime
 from pgw.web.request import Request
 
-HEADER = "X-Pushgateway-TTL"
+HEADER = b"x-pushgateway-ttl"
 PARAMETER = "ttl"
 
 
@@ -23,7 +23,7 @@ def asked_lifetime(request: Request) -> float | None:
     Raises:
         BadLifetime: it is no duration, or header and query do not say the same.
     """
-    header, query = request.get_header(HEADER), request.query_string
+    header, query = request.header(HEADER), request.query_string
     if header is None and not query:
         return None
     said = {*([] if header is None else [header.strip()]), *parse_qs(query, keep_blank_values=True).get(PARAMETER, [])}

@@ -22,7 +22,7 @@ from pgw.formats.text_reader import TextReader
 from pgw.gateway.gateway import Gateway
 from pgw.model.family import Exposition
 from pgw.model.grouping import GroupingKey
-from pgw.web.bodies import read_body
+from pgw.web.bodies import plain_body, read_body
 from pgw.web.elsewhere import redirected
 from pgw.web.lifetime import asked_lifetime
 from pgw.web.paths import unescape
@@ -72,7 +72,10 @@ class Pushes:
         request.handler = "push"
         key, lifetime = self._key(raw), asked_lifetime(request)
         try:
-            body, protobuf = await read_body(request, self._max_body_size), is_protobuf(request.content_type)
+            body = plain_body(request, self._max_body_size)
+            if body is None:
+                body = await read_body(request, self._max_body_size)
+            protobuf = is_protobuf(request.content_type)
             if len(body) >= LONG_BODY:
                 pushed = await self._read_long(body, protobuf=protobuf)
             else:

@@ -44,6 +44,21 @@ class Request(falcon.asgi.Request):
         self._first_event, self._receive_event = first_event, receive
         super().__init__(_with_origin_form(scope), receive, first_event, options)
 
+    def header(self, name: bytes) -> str | None:
+        """What the client says under a name, given in small letters.
+
+        Falcon's get_header raises and catches an error to find that it says nothing, as nearly all do of what a push
+        is asked for.
+        """
+        value = self._asgi_headers.get(name)
+        return None if value is None else value.decode("latin-1")
+
+    @property
+    def whole_body(self) -> bytes | None:
+        """The body, if all of it came with the head, as it does where it is not large."""
+        event = self._first_event
+        return None if event is None or event.get("more_body") else event.get("body")
+
     async def body(self, limit: int) -> bytes:
         """Receive the body, as it was sent.
 

@@ -82,7 +82,7 @@ def test_what_the_rules_refuse_is_not_known(body: str) -> None:
 def test_without_a_check_the_last_of_two_like_series_is_kept() -> None:
     write = Known(Rules(OWN_TYPES, checked=False)).write(JOB, filled("a 1\na 2\n"))
     assert write is not None
-    assert [fragment.text for fragment in write.fragments] == [b'a{instance="",job="j"} 2\n']
+    assert write.texts == [b'a{instance="",job="j"} 2\n']
 
 
 def test_a_group_that_could_not_be_scraped_is_refused_though_its_shape_is_known() -> None:

@@ -217,7 +217,7 @@ class AnySequence(RuleBasedStateMachine):
     ) -> None:
         fragments = [Fragment(name, kind, None, f"{name} 1\n".encode()) for name, kind in sorted(pushed.items())]
         sent = write(key, *fragments, checked=checked, series=series)._replace(lifetime=lifetime)
-        whole = (checked, sent.signature)
+        whole = (checked, sent.mold.signature)
         expected = self.model.verdict(key, pushed, verb, whole)
         commit = self.store.push if verb == "push" else self.store.replace
         if expected == "twin":

@@ -46,7 +46,7 @@ def moment(time: int) -> bytes:
 def field(fragment: Fragment, whole: int = 0) -> bytes:
     """A family's field as the script writes it: with its time, if that is not the one of the whole."""
     time = b"" if fragment.pushed_at == whole else codec.TIMED + moment(fragment.pushed_at)
-    return time + codec.Encoder().fragment(fragment, fragment.lines)
+    return time + codec.packed(fragment.text, *codec.packed_around(fragment, fragment.lines))
 
 
 def header(labels: Labels, pushed_at: int = 0, failed_at: int = 0, whole: int = 0) -> bytes:

@@ -21,6 +21,7 @@ from pgw.model.group import Fragment, Group
 from pgw.model.grouping import GroupingKey
 from pgw.store.base import NO_GUARD, NO_LIMITS, Guard, Limits, Write
 from pgw.store.keys import Keys
+from pgw.store.mold import Mold
 from pgw.store.redis_store import RedisStore
 
 if TYPE_CHECKING:
@@ -65,7 +66,8 @@ def write(
     seen = f"{checked} {series} " + " ".join(f"{each.type} {each.name}" for each in families)
     fragments = [each._replace(unchecked=not checked) for each in families]
     sizes = [each.lines for each in fragments]
-    return Write(key, fragments, sizes, blake2b(seen.encode(), digest_size=16).digest(), checked, guard)
+    mold = Mold.of(fragments, sizes, blake2b(seen.encode(), digest_size=16).digest(), checked=checked)
+    return Write(key, mold, [each.text for each in fragments], guard)
 
 
 async def read(store: RedisStore, key: GroupingKey) -> Group:
