@@ -17,7 +17,7 @@ from pgw.errors import OverLimit, PushError
 from pgw.formats.forms import Filled
 from pgw.formats.negotiation import is_protobuf
 from pgw.formats.protobuf_reader import read_protobuf
-from pgw.formats.recent import Recent
+from pgw.formats.regulars import Regulars
 from pgw.formats.text_reader import TextReader
 from pgw.gateway.gateway import Gateway
 from pgw.model.family import Exposition
@@ -51,7 +51,7 @@ class Pushes:
         self._reader = TextReader(utf8_names=utf8_names)
         self._long_reader = TextReader(utf8_names=utf8_names)
         self._long_turn = asyncio.Lock()
-        self._keys: Recent[bytes, GroupingKey] = Recent(KEYS_REMEMBERED)
+        self._keys: Regulars[GroupingKey] = Regulars(KEYS_REMEMBERED)
         self._pushed_status = 200 if gateway.checks else 202
         self._pushes: Mapping[str, _Apply] = {"POST": gateway.push, "PUT": gateway.replace}
 
@@ -60,7 +60,7 @@ class Pushes:
         if resp is None:  # Falcon's signature: only a websocket has no response
             return
         raw = req.scope["raw_path"].partition(b"?")[0]
-        if raw not in self._keys.young and not self._is_plain(raw, req, resp):
+        if raw not in self._keys.known and not self._is_plain(raw, req, resp):
             return
         apply = self._pushes.get(req.method)
         if apply is None:
@@ -113,8 +113,8 @@ class Pushes:
         return False
 
     def _key(self, raw: bytes) -> GroupingKey:
-        key = self._keys.young.get(raw) or self._keys.get(raw)
+        key = self._keys.known.get(raw)
         if key is None:
             key = GroupingKey.from_path((unescape(raw) or b"").removeprefix(self._base), utf8_names=self._utf8_names)
-            self._keys.remember(raw, key)
+            self._keys.meet(raw, key)
         return key
