@@ -71,7 +71,6 @@ class Part(NamedTuple):
 
 class _Waiting(NamedTuple):
     write: Part | Call
-    is_part: bool
     size: int
     matters: bool
     since: float
@@ -125,14 +124,14 @@ class Writer:
             StoreBusy: too much waits already.
             StoreUnavailable: as Link.call; or it has waited for too long. This comes in the place of the reply.
         """
-        is_part, size = (True, write.size) if isinstance(write, Part) else (False, 0)
+        size = write.size if isinstance(write, Part) else 0
         if len(self._waiting) >= WAITING_PUSHES or (self._waiting and self._waiting_bytes + size > WAITING_BYTES):
             raise StoreBusy(len(self._waiting))
         sending = self._sending
         # The task knows its loop; to ask which one is running asks the kernel which process this is, each time.
         loop = asyncio.get_running_loop() if sending is None else sending.get_loop()
         reply: asyncio.Future[Reply] = loop.create_future()
-        self._waiting.append(_Waiting(write, is_part, size, matters, self._watch.earliest, reply))
+        self._waiting.append(_Waiting(write, size, matters, self._watch.earliest, reply))
         self._waiting_bytes += size
         if sending is None:
             self._sending = loop.create_task(self._send_all())
@@ -209,9 +208,9 @@ class Writer:
 
 def _runs(batch: Iterable[_Waiting]) -> Iterator[tuple[bool, list[_Waiting]]]:
     """Writes that travel in one call, if they are pushes, or in one call each."""
-    for is_part, run in groupby(batch, key=attrgetter("is_part")):
+    for kind, run in groupby(batch, key=attrgetter("write.__class__")):
         while some := list(islice(run, BATCH_PUSHES)):
-            yield is_part, some
+            yield kind is Part, some
 
 
 def _refuse(waiting: _Waiting, error: StoreError) -> None:

@@ -9,7 +9,8 @@ NOTE(pushgateway): DELETE answers when the group is gone; the original only prom
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from typing import Any
 
 import falcon.asgi
 
@@ -55,18 +56,14 @@ class Pushes:
         self._pushed_status = 200 if gateway.checks else 202
         self._pushes: Mapping[str, _Apply] = {"POST": gateway.push, "PUT": gateway.replace}
 
-    async def __call__(self, req: Request, resp: falcon.asgi.Response | None, **_: object) -> None:
+    def __call__(self, req: Request, resp: falcon.asgi.Response | None, **_: object) -> Coroutine[Any, Any, None]:
         """Answer any method."""
-        if resp is None:  # Falcon's signature: only a websocket has no response
-            return
-        raw = req.scope["raw_path"].partition(b"?")[0]
-        if raw not in self._keys.known and not self._is_plain(raw, req, resp):
-            return
+        raw: bytes = req.scope["raw_path"].partition(b"?")[0]
+        # Falcon's signature: only a websocket has no response.
+        if resp is None or (raw not in self._keys.known and not self._is_plain(raw, req, resp)):
+            return _done()
         apply = self._pushes.get(req.method)
-        if apply is None:
-            await self._answer(req, resp, raw)
-        else:
-            await self._push(req, resp, raw, apply)
+        return self._answer(req, resp, raw) if apply is None else self._push(req, resp, raw, apply)
 
     async def _push(self, request: Request, response: falcon.asgi.Response, raw: bytes, apply: _Apply) -> None:
         request.handler = "push"
@@ -118,3 +115,7 @@ class Pushes:
             key = GroupingKey.from_path((unescape(raw) or b"").removeprefix(self._base), utf8_names=self._utf8_names)
             self._keys.meet(raw, key)
         return key
+
+
+async def _done() -> None:
+    """For what was answered at once."""
