@@ -10,10 +10,12 @@ The quick form may say None to any line, but what it accepts means the same to t
 
 import re
 from collections.abc import Callable
+from operator import itemgetter
 from typing import NamedTuple, Protocol
 
 from pgw.errors import ParseError
 from pgw.formats.numbers import canonical
+from pgw.model.grouping import Labels
 from pgw.model.names import is_label_name, is_metric_name, is_utf8, quoted
 
 BLANKS = " \t"
@@ -45,8 +47,8 @@ class Layout(NamedTuple):
 
     name: str
     label_names: tuple[str, ...]
-    in_order: bool
-    """Whether the label names are sorted."""
+    arrange: Callable[[Labels], Labels] | None
+    """Sorts labels that come in the order of these names; None: they are sorted."""
 
 
 Comment = tuple[str, str, str]
@@ -104,7 +106,8 @@ def read_layout(skeleton: str) -> Layout | None:
     names = tuple(_LABEL_NAMES(match["labels"] or ""))
     if len(set(names)) < len(names) or METRIC_NAME_LABEL in names:
         return None
-    return Layout(match["name"], names, in_order=list(names) == sorted(names))
+    order = sorted(range(len(names)), key=names.__getitem__)
+    return Layout(match["name"], names, None if order == list(range(len(names))) else itemgetter(*order))
 
 
 def read_ordinary_comment(line: str) -> Comment | None:

@@ -70,9 +70,9 @@ class Heads:
                 layout = self._layout(skeleton)
                 known = self.layouts.young.get
             if layout is not None:
-                name, label_names, in_order = layout
+                name, label_names, arrange = layout
                 labels = tuple(zip(label_names, values))  # noqa: B905  the values behind them are of the next heads
-                made.append(ordered(name, labels) if in_order else Series(name, labels))
+                made.append(ordered(name, labels if arrange is None else arrange(labels)))
             elif _is_metric_name(skeleton):
                 made.append(ordered(skeleton, ()))
             else:
