@@ -46,6 +46,6 @@ class Regulars(Generic[_Value]):
             if rest:
                 return
             place %= self._limit
-            del self.known[self._texts[place]]
+            self.known.pop(self._texts[place], None)
             self._texts[place] = text
         self.known[text] = value
