@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from redis import Redis
 
 from pgw import embedded
 from pgw.embedded import PrivateRedis, find_server, is_running, socket_path, url
@@ -124,6 +125,17 @@ def test_what_is_written_anew_is_not_compressed(redis: PrivateRedis, storage: Pa
     while not any(lines.encode() in content for content in written_anew(storage)):
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+@pytest.mark.parametrize(("families", "size", "kind"), [(7, 2_000, "list"), (8, 10, "table"), (1, 3_000, "table")])
+def test_an_ordinary_group_is_one_piece_of_memory(
+    redis: PrivateRedis, storage: Path, families: int, size: int, kind: str
+) -> None:
+    redis.start()
+    with Redis.from_url(url(storage)) as connection:
+        connection.hset("group", mapping={"": "header", **{f"family_{n}": "x" * size for n in range(families)}})
+        encoding = connection.object("encoding", "group")
+    assert encoding in {"list": (b"listpack", b"ziplist"), "table": (b"hashtable",)}[kind]
 
 
 def test_one_that_keeps_ending_is_not_started_again_at_once(redis: PrivateRedis) -> None:
