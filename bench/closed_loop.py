@@ -23,8 +23,12 @@ CONNECTIONS = (16, 64, 256)
 TRIAL_SECONDS, TRIALS = 1.0, 3
 QUEUE_SECONDS = 0.5
 """That a server may need for as many pushes as there are connections, or it would still be at it in the next round."""
-VARIANTS = 8
-"""Bodies that take turns: the same series, other values."""
+VARIANTS = 997
+"""Bodies that take turns: the same series, other values. A prime, so that a group does not get the same one each time,
+as each of 1,000 would of eight; and many, because Redis' Lua keeps texts for a while and has no work with one that
+comes again."""
+SAMPLES_AT_HAND = 100_000
+"""Of all bodies together: some five megabytes, which are written for each round."""
 SLOW_SECONDS = 0.05
 """A server that takes longer than that for a push is sent one after the other: wrk would end in the middle of the
 first sixteen. The pushgateway, which it is about, does one at a time anyway."""
@@ -103,9 +107,10 @@ def saturate(lab: Lab, server: Server, load: Load, seconds: float) -> Measured:
 def _wrk(lab: Lab, server: Server, load: Load, seconds: float) -> tuple[int, float]:
     lab.program("wrk", "wrk")
     with tempfile.TemporaryDirectory() as directory:
-        bodies = FRESH_BODY if load.fresh else SAME_BODIES % VARIANTS
+        variants = min(VARIANTS, SAMPLES_AT_HAND // load.samples)
+        bodies = FRESH_BODY if load.fresh else SAME_BODIES % variants
         Path(directory, "push.lua").write_text(bodies + REQUEST)
-        for variant in range(VARIANTS):
+        for variant in range(variants):
             Path(directory, str(variant + 1)).write_bytes(body(load.samples, variant))
         environ = {
             "BENCH_DIR": "DIR",
