@@ -262,7 +262,8 @@ def _command(binary: str, storage: Path, path: Path, fsync: str) -> list[str]:
         # It is written anew when it has doubled: compressed, it doubles twice as often, and takes longer to write.
         "rdbcompression": "no",
         # A group in one piece of memory, up to seven families of some twenty samples each: with 100,000 groups that
-        # takes half of the work of writing the file anew. Beyond, each family is found sooner in a table.
+        # saves a quarter of Redis' work, the child that writes the file anew included. Beyond, each family is found
+        # sooner in a table.
         "hash-max-ziplist-entries": "8",
         "hash-max-ziplist-value": "2048",
         "save": "",

@@ -15,8 +15,8 @@ from typing import Generic, TypeVar
 from pgw.formats.recent import LONGEST_REMEMBERED
 
 EVERY = 16
-"""How many have to be turned away before one is let in. With fewer, more is let in and forgotten for nothing; with
-more, a group that is pushed once a minute would be a stranger for hours."""
+"""How many have to be turned away before one is let in: a group that is pushed once a minute comes in after a quarter
+of an hour, more or less. With fewer, more is let in and forgotten for nothing."""
 
 _Value = TypeVar("_Value")
 

@@ -31,18 +31,15 @@ TIMED = b"\xb0"
 """What a family's field begins with that has a time: a string of 16 bytes."""
 _ARRAY_OF_TWO = b"\x92"
 """What makes one object of the time and the array, so that both are read in one call."""
-PARTS = 0x95
+_PARTS = 0x95
 """What makes one object of the parts of a fragment; with details there is one part more."""
-NIL = b"\xc0"
-BEFORE_TEXT = b"%c%c%c\xc4\x08%08d%b\xc6"
+_BEFORE_TEXT = b"%c%c%c\xc4\x08%08d%b\xc6"
 """How many parts, type, flags, 8 digits, help; and what makes one object of bytes whose number follows in 4 bytes."""
 _BYTES_16 = b"\xc4\x10"
 """What makes one object of 16 bytes."""
 _TYPES = {int(kind): kind for kind in Type}
 MOST_LINES = 99_999_999
 """As many as 8 digits can say; the lines of one family in one group would have gigabytes then."""
-
-_UTF8 = {"errors": "surrogateescape"}
 
 
 def packed_around(fragment: Fragment, lines: int) -> tuple[bytes, bytes]:
@@ -56,9 +53,8 @@ def packed_around(fragment: Fragment, lines: int) -> tuple[bytes, bytes]:
         What stands before the length of the text, and what stands behind the text.
     """
     _, kind, text_help, _, unchecked, _, details = fragment
-    shown_help = NIL if text_help is None else msgpack.packb(text_help)
-    size, flags = PARTS + bool(details), UNCHECKED if unchecked else 0
-    before = BEFORE_TEXT % (size, kind, flags, min(lines, MOST_LINES), shown_help)
+    size, flags = _PARTS + bool(details), UNCHECKED if unchecked else 0
+    before = _BEFORE_TEXT % (size, kind, flags, min(lines, MOST_LINES), msgpack.packb(text_help))
     return before, msgpack.packb(details) if details else b""
 
 
@@ -71,7 +67,7 @@ class Encoder:
     """Encodes the headers that a store writes. It keeps its packer: to make one takes longer than to pack labels."""
 
     def __init__(self) -> None:
-        self._pack_labels = msgpack.Packer(unicode_errors=_UTF8["errors"]).pack
+        self._pack_labels = msgpack.Packer(unicode_errors="surrogateescape").pack
 
     def ending(self, signature: bytes, labels: Labels) -> bytes:
         """Encode what a header ends with: the signature, 16 bytes, and the grouping labels."""
