@@ -10,9 +10,10 @@ filled in once. Numbers are canonical text already, and hold no `%`.
 """
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from pgw.model.consistency import SUFFIXES
-from pgw.model.family import Family, Histogram, Metric, Summary, Type
+from pgw.model.family import Family, Histogram, Metric, Sample, Summary, Type
 from pgw.model.grouping import GroupingKey
 from pgw.model.names import escape_help, escape_value, is_metric_name
 from pgw.model.series import around_labels
@@ -20,19 +21,34 @@ from pgw.model.series import around_labels
 INFINITY = "+Inf"
 """The bound that every histogram is scraped with, pushed or not."""
 
+_Line = tuple[str, str]
+"""One of Lines."""
+
+
+class Lines(NamedTuple):
+    """The sample lines of a family."""
+
+    heads: list[str]
+    """Each up to its value, the blank before it included; with `%s` for the values of the grouping labels, in the order
+    of their names."""
+    values: list[str]
+
 
 def write_samples(family: Family, key: GroupingKey) -> str:
     """Write the sample lines of `family` in the group of `key`; every line ends in a newline."""
-    lines = sample_templates(family, key)
+    heads, values = sample_lines(family, key)
+    lines = [f"{head}{value}\n" for head, value in zip(heads, values, strict=True)]
     return "".join(lines) % (key.values * len(lines))
 
 
-def sample_templates(family: Family, key: GroupingKey) -> list[str]:
-    """The sample lines, with `%s` for the values of the grouping labels, in the order of their names."""
+def sample_lines(family: Family, key: GroupingKey) -> Lines:
+    """Write the sample lines of `family` in a group of the shape of `key`, apart from their values."""
     if family.type in SUFFIXES:
-        return [line for metric in family.metrics for line in _lines(family.name, metric, key)]
+        lines = [line for metric in family.metrics for line in _lines(family.name, metric, key)]
+        return Lines([head for head, _ in lines], [value for _, value in lines])
     before, after = _around(family.name)
-    return [f"{before}{metric[0].template(key)}{after}{metric[1]}\n" for metric in family.metrics]
+    samples: list[Sample] = family.metrics  # type: ignore[assignment]  # of such types they are nothing else
+    return Lines([f"{before}{series.template(key)}{after}" for series, _ in samples], [value for _, value in samples])
 
 
 def split_template(template: str) -> list[str]:
@@ -51,7 +67,7 @@ def write_head(name: str, type: Type, help: str | None) -> str:  # noqa: A002  (
     return f"{above}# TYPE {shown} {type.word}\n"
 
 
-def _lines(name: str, metric: Metric, key: GroupingKey) -> Iterator[str]:
+def _lines(name: str, metric: Metric, key: GroupingKey) -> Iterator[_Line]:
     labels = metric[0].template(key)
     if isinstance(metric, Histogram):
         return _histogram_lines(name, metric, labels)
@@ -60,28 +76,28 @@ def _lines(name: str, metric: Metric, key: GroupingKey) -> Iterator[str]:
     raise TypeError(f"{metric!r} is neither a histogram nor a summary")
 
 
-def _histogram_lines(name: str, metric: Histogram, labels: str) -> Iterator[str]:
+def _histogram_lines(name: str, metric: Histogram, labels: str) -> Iterator[_Line]:
     buckets = metric.buckets
     if all(bound != INFINITY for bound, _ in buckets):
         buckets = (*buckets, (INFINITY, metric.observations))
     before, after = _around(f"{name}_bucket")
     for bound, count in buckets:
-        yield f'{before}{labels},le="{bound}"{after}{count}\n'
+        yield f'{before}{labels},le="{bound}"{after}', count
     yield _line(f"{name}_sum", labels, metric.sum)
     yield _line(f"{name}_count", labels, metric.observations)
 
 
-def _summary_lines(name: str, metric: Summary, labels: str) -> Iterator[str]:
+def _summary_lines(name: str, metric: Summary, labels: str) -> Iterator[_Line]:
     before, after = _around(name)
     for quantile, value in metric.quantiles:
-        yield f'{before}{labels},quantile="{quantile}"{after}{value}\n'
+        yield f'{before}{labels},quantile="{quantile}"{after}', value
     yield _line(f"{name}_sum", labels, metric.sum)
     yield _line(f"{name}_count", labels, metric.observations)
 
 
-def _line(name: str, labels: str, value: str) -> str:
+def _line(name: str, labels: str, value: str) -> _Line:
     before, after = _around(name)
-    return f"{before}{labels}{after}{value}\n"
+    return f"{before}{labels}{after}", value
 
 
 def _around(name: str) -> tuple[str, str]:

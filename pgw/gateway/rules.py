@@ -8,7 +8,7 @@ Never: needs a store; what may stand beside other groups, and how much in all, i
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from pgw.formats.text_writer import write_samples
+from pgw.formats.text_writer import sample_lines
 from pgw.gateway.limits import UNLIMITED, PushLimits
 from pgw.gateway.push_times import NAMES as PUSH_TIMES
 from pgw.model import consistency
@@ -68,18 +68,14 @@ class Rules(NamedTuple):
         Raises:
             PushTooLarge: they have too many series.
         """
-        fragments = [
-            Fragment(
-                each.name,
-                each.type,
-                each.help,
-                write_samples(each, key).encode(),
-                unchecked=not self.checked,
-                details=each.details,
-            )
-            for each in families
-        ]
-        sizes = [fragment.lines for fragment in fragments]
+        lines = [sample_lines(each, key) for each in families]
+        sizes = [len(each.values) for each in lines]
         self.limits.check_series(sizes)
-        named = signature(families, key, checked=self.checked, sizes=sizes)
-        return Write(key, Mold.of(fragments, sizes, named, checked=self.checked), [each.text for each in fragments])
+        named = signature(families, [each.heads for each in lines], checked=self.checked)
+        values = ["".join([f"{value}\n" for value in each.values]).encode() for each in lines]
+        heads = [("\n".join(each.heads) % (key.values * len(each.heads))).encode() for each in lines]
+        unchecked = not self.checked
+        fragments = [
+            Fragment(each.name, each.type, each.help, b"", unchecked, details=each.details) for each in families
+        ]
+        return Write(key, Mold.of(fragments, sizes, named, checked=self.checked), values, lambda: heads)

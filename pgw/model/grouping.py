@@ -30,10 +30,10 @@ _BASE64URL = re.compile(r"[A-Za-z0-9_-]*")
 class GroupingKey:
     """The labels of one group, sorted by name; `job` is among them and not empty.
 
-    All that a push needs of them is made at once: a fleet may have more groups than can be remembered.
+    All that every push needs of them is made at once: a fleet may have more groups than can be remembered.
     """
 
-    __slots__ = ("is_utf8", "labels", "name", "names", "shape", "twin", "values")
+    __slots__ = ("is_utf8", "labels", "name", "names", "shape", "values")
 
     def __init__(self, labels: Labels) -> None:
         names, values = zip(*labels, strict=True)
@@ -50,11 +50,6 @@ class GroupingKey:
         """The label values in the order of `names`, escaped for the text format."""
         self.is_utf8 = is_plain or is_utf8("".join(values))
         """Whether every value is valid UTF-8; a group with any other cannot be scraped."""
-        self.twin = self._twin()
-        """The name of the one group whose push times would be the same series as ours, if there is one.
-
-        A group without `instance` shows its push times with `instance=""`, as the group with an empty one does.
-        """
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, GroupingKey) and self.labels == other.labels
@@ -71,7 +66,12 @@ class GroupingKey:
         at = self.names.index(JOB)
         return (*self.labels[at : at + 1], *self.labels[:at], *self.labels[at + 1 :])
 
-    def _twin(self) -> str | None:
+    @property
+    def twin(self) -> str | None:
+        """The name of the one group whose push times would be the same series as ours, if there is one.
+
+        A group without `instance` shows its push times with `instance=""`, as the group with an empty one does.
+        """
         at, has_instance = bisect_left(self.names, INSTANCE), INSTANCE in self.names
         if has_instance and self.values[at]:
             return None

@@ -4,7 +4,7 @@ Every write is atomic, visible to every later read through any connection once i
 Every method raises StoreUnavailable when Redis is away, too slow or refuses, and StoreBusy when too much waits.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from pgw.model.group import Fragment, Group
@@ -29,11 +29,16 @@ class Write(NamedTuple):
 
     key: GroupingKey
     mold: Mold
-    texts: Sequence[bytes]
-    """Of each of its families: the sample lines, as they are scraped; every line ends in a newline."""
+    values: Sequence[bytes]
+    """Of each of its families: the values of its sample lines, each with a newline behind it."""
+    heads: Callable[[], Sequence[bytes]]
+    """Makes of each family: its sample lines as they are scraped, each up to its value, joined by newlines. Called only
+    if the group does not hold just these."""
     guard: Guard = NO_GUARD
     lifetime: int = 0
     """Microseconds from this push on after which its families expire; 0: never."""
+    is_known: bool = False
+    """Whether pushes of this mold came before, so that the group most likely was pushed with it."""
 
 
 class Limits(NamedTuple):

@@ -4,16 +4,19 @@ In: fragments and grouping keys; or the fields and values of a group's hash.
 Out: bytes; or a Group.
 Never: leaves a value half-read: anything unexpected is a CorruptGroup.
 
-A family's field is the array [type, flags, 8 digits that count the sample lines, help or nil, sample lines], to which
-the details of the metrics are added where there are any. Before it stands the time of the push that wrote it (16
-digits, microseconds since 1970, written by the script), if that is not the time of the whole: that of the last push
-after which the group held what was pushed and nothing else. The header, in the field "", is the array
-[push time, failure time, deadline, time of the whole, signature, {label: value}]. Times are text of one
+A family has two fields, so that a push of the same series writes nothing but their values. The one that has its name
+is the array [type, flags, 8 digits that count the sample lines, help or nil, heads]; a head is a sample line up to its
+value, the blank before that included. To the array the details of the metrics are added where there are any. Before it
+stands the time of the push that wrote it (16 digits, microseconds since 1970, written by the script), if that is not
+the time of the whole: that of the last push after which the group held what was pushed and nothing else. The other,
+whose name is a byte longer, has the values of these lines, each with a newline behind it. The header, in the field "",
+is the array [push time, failure time, deadline, time of the whole, signature, {label: value}]. Times are text of one
 length, so that the scripts build and read the header by position and redis-cli shows it to a person.
 """
 
 import sys
 from collections.abc import Iterable, Sequence
+from operator import add
 
 import msgpack
 
@@ -23,6 +26,8 @@ from pgw.model.group import Fragment, Group
 from pgw.model.grouping import GroupingKey, Labels
 
 HEADER_FIELD = b""
+_VALUES = b"\xff"
+"""What the name of a field with values begins with, before that of the family; being UTF-8, no other begins with it."""
 UNCHECKED = 1
 """Flag: pushed with the consistency check off."""
 TIME_DIGITS = 16
@@ -33,34 +38,41 @@ _ARRAY_OF_TWO = b"\x92"
 """What makes one object of the time and the array, so that both are read in one call."""
 _PARTS = 0x95
 """What makes one object of the parts of a fragment; with details there is one part more."""
-_BEFORE_TEXT = b"%c%c%c\xc4\x08%08d%b\xc6"
+_BEFORE_HEADS = b"%c%c%c\xc4\x08%08d%b\xc6"
 """How many parts, type, flags, 8 digits, help; and what makes one object of bytes whose number follows in 4 bytes."""
 _BYTES_16 = b"\xc4\x10"
 """What makes one object of 16 bytes."""
+_Field = tuple[bytes, bytes]
+"""The name of a field, and what it holds."""
 _TYPES = {int(kind): kind for kind in Type}
 MOST_LINES = 99_999_999
 """As many as 8 digits can say; the lines of one family in one group would have gigabytes then."""
 
 
 def packed_around(fragment: Fragment, lines: int) -> tuple[bytes, bytes]:
-    """Encode all of a fragment but its name, its time and its text, for `packed`.
+    """Encode all of a fragment but its name, its time and its lines, for `packed`.
 
     Args:
         fragment: one with any text.
         lines: how many sample lines it has.
 
     Returns:
-        What stands before the length of the text, and what stands behind the text.
+        What stands before the length of the heads, and what stands behind the heads.
     """
     _, kind, text_help, _, unchecked, _, details = fragment
     size, flags = _PARTS + bool(details), UNCHECKED if unchecked else 0
-    before = _BEFORE_TEXT % (size, kind, flags, min(lines, MOST_LINES), msgpack.packb(text_help))
+    before = _BEFORE_HEADS % (size, kind, flags, min(lines, MOST_LINES), msgpack.packb(text_help))
     return before, msgpack.packb(details) if details else b""
 
 
-def packed(text: bytes, before: bytes, behind: bytes) -> bytes:
-    """Encode a fragment with this text: what msgpack would make of it, but for the length, which always has 4 bytes."""
-    return b"%b%b%b%b" % (before, len(text).to_bytes(4, "big"), text, behind)
+def packed(heads: bytes, before: bytes, behind: bytes) -> bytes:
+    """Encode a fragment without its values: as msgpack would, but for the length of the heads, which has 4 bytes."""
+    return b"%b%b%b%b" % (before, len(heads).to_bytes(4, "big"), heads, behind)
+
+
+def values_field(family: str) -> bytes:
+    """Name the field that has the values of a family."""
+    return _VALUES + family.encode()
 
 
 class Encoder:
@@ -79,22 +91,22 @@ class Encoder:
         return packed
 
 
-def decode_fragment(name: str, value: bytes, whole: int = 0) -> Fragment:
-    """Decode the value of a family's field; `whole` is the time of one without a time of its own."""
+def decode_fragment(name: str, value: bytes, values: bytes, whole: int = 0) -> Fragment:
+    """Decode the two fields of a family; `whole` is the time of one without a time of its own."""
     try:
         if value[:1] == TIMED:
             pushed_at, parts = msgpack.unpackb(_ARRAY_OF_TWO + value)
             whole = _moment(pushed_at)
         else:
             parts = msgpack.unpackb(value)
-        kind, flags, _lines, text_help, text, *rest = parts
+        kind, flags, _lines, text_help, heads, *rest = parts
         details = tuple(rest[0]) if rest else ()
-        if type(text) is not bytes or details:
-            _require((text, *details), bytes)
+        if type(heads) is not bytes or details:
+            _require((heads, *details), bytes)
         if text_help is not None and type(text_help) is not str:
             _require((text_help,), str)
         unchecked = bool(flags & UNCHECKED)
-        return Fragment(name, _TYPES[kind], text_help, text, unchecked, whole, details)
+        return Fragment(name, _TYPES[kind], text_help, _joined(heads, values), unchecked, whole, details)
     except KeyError as error:
         raise CorruptGroup(name, f"{error} is not the number of a type") from error
     except (ValueError, TypeError, msgpack.UnpackException) as error:
@@ -106,25 +118,43 @@ def decode_group(name: str, fields: Sequence[bytes]) -> Group | None:
     if not fields:
         return None
     try:
-        (_, header), *families = _by_name(fields)
-        pushed_at, failed_at, deadline, whole, _signature, labels = msgpack.unpackb(header)
-        key = GroupingKey(_labels(labels))
+        header, families = _by_name(fields)
+        *times, _signature, labels = msgpack.unpackb(header)
+        pushed_at, failed_at, deadline, whole = map(_moment, times)
         # Groups hold the same few families: their names are kept once, and not once for each group.
-        moment = _moment(whole)
-        fragments = tuple([decode_fragment(sys.intern(field.decode()), value, moment) for field, value in families])
-        return Group(key, _moment(pushed_at), _moment(failed_at), fragments, _moment(deadline))
+        fragments = tuple(
+            [
+                decode_fragment(sys.intern(field.decode()), value, values, whole)
+                for (field, value), (_, values) in families
+            ]
+        )
+        return Group(GroupingKey(_labels(labels)), pushed_at, failed_at, fragments, deadline)
     except CorruptGroup as error:
         raise CorruptGroup(name, f"family {error.key}: {error.reason}") from error
     except (ValueError, TypeError, AttributeError, msgpack.UnpackException) as error:
         raise CorruptGroup(name, f"{type(error).__name__}: {error}") from error
 
 
-def _by_name(fields: Sequence[bytes]) -> list[tuple[bytes, bytes]]:
-    """The fields with their values, of which the header is the first."""
-    pairs = sorted(zip(fields[::2], fields[1::2], strict=True))
-    if pairs[0][0] != HEADER_FIELD:
+def _by_name(fields: Sequence[bytes]) -> tuple[bytes, list[tuple[_Field, _Field]]]:
+    """The header, and the two fields of each family."""
+    (first, header), *rest = sorted(zip(fields[::2], fields[1::2], strict=True))
+    if first != HEADER_FIELD:
         raise ValueError("it has no header")
-    return pairs
+    half = len(rest) // 2  # those with values begin with what no name begins with, and come last
+    families = list(zip(rest[:half], rest[half:], strict=True))
+    for (field, _), (values, _) in families:
+        if values != _VALUES + field:
+            raise ValueError(f"the fields {field!r} and {values!r} are not of one family")
+    return header, families
+
+
+def _joined(heads: bytes, values: bytes) -> bytes:
+    """Put each value behind its head."""
+    before, behind = heads.split(b"\n") if heads else [], values.split(b"\n")
+    before.append(b"")  # behind the last newline
+    if len(before) != len(behind) or behind[-1]:
+        raise ValueError(f"{len(before) - 1} lines have {len(behind) - 1} values")
+    return b"\n".join(map(add, before, behind))
 
 
 def _labels(labels: dict[str, str]) -> Labels:

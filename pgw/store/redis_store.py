@@ -23,7 +23,15 @@ from pgw.store.base import NO_GUARD, NO_LIMITS, Changes, Copy, Feed, Guard, Limi
 from pgw.store.keys import Keys
 from pgw.store.link import Argument, Call, Link, Reply
 from pgw.store.primary import read_url
-from pgw.store.replies import STORED, read_changes, read_verdict, readable_fragment, readable_group
+from pgw.store.replies import (
+    STORED,
+    STORED_BESIDE,
+    UNKNOWN,
+    read_changes,
+    read_verdict,
+    readable_fragment,
+    readable_group,
+)
 from pgw.store.watch import Watch
 from pgw.store.writer import UNCONFIRMED, Confirmation, Part, Writer
 
@@ -43,6 +51,8 @@ REASON_CHARACTERS = 500
 """Of why a push was refused that are kept: the reasons are a line each, but some quote what the client sent."""
 GROUPS_AT_ONCE = 64
 """Groups read or removed in one call: a millisecond or two of Redis for groups of ordinary size."""
+SHARED_REMEMBERED = 10_000
+"""Groups that are known to be pushed to in parts, each a number: a megabyte or so."""
 FAMILIES_AT_ONCE = 1_000
 """Families after which a call that removes groups leaves the rest to the next one: about 10 ms of Redis."""
 
@@ -78,6 +88,9 @@ class RedisStore:
         self._linger = linger
         self._limits = limits
         self._expiring = asyncio.Lock()
+        self._shared: set[int] = set()
+        """Groups, by the hash of their name, that held other families too when they were pushed to last: they do not
+        take values alone."""
         self._primary = read_url(url, slot_of=self._keys.changes, timeout=timeout)
         self._reader = Link(self._primary, timeout)
         self._writing = Link(self._primary, timeout + (confirmation.seconds if confirmation.replicas else 0.0))
@@ -102,10 +115,11 @@ class RedisStore:
         """See Store.restore."""
         key, mold, mode = write.key, write.mold, "rehearsal" if rehearsal else ""
         words: list[Argument] = ["checked" if mold.checked else "unchecked", key.name, key.shape, key.twin or ""]
-        words.append(self._encode.ending(mold.signature, key.labels))
+        words.append(self._encode.labels(key.labels))
         words += (_digits(pushed_at), _digits(failed_at), _digits(deadline), len(mold.types))
-        for name, moment, packed in zip(mold.types, mold.moments, mold.filled(write.texts), strict=True):
-            words += (name, _digits(moment), packed)
+        families = zip(mold.types, map(_digits, mold.moments), mold.filled(write.heads()), write.values, strict=True)
+        for fields in families:
+            words += fields
         words.append(_guard_word(write.guard))
         touched = (*self._keys.of_all_groups, self._keys.group(key.name))
 
@@ -192,8 +206,8 @@ class RedisStore:
         keys = [self._keys.changes, *(self._keys.group(name) for name, _ in wanted)]
         [replies] = await self._reader.call(Call.of(self._copies, keys, [word for pair in wanted for word in pair]))
         return [
-            Copy(version.decode(), readable_fragment(name, family, value))
-            for (name, family), (version, value) in zip(wanted, replies, strict=True)
+            Copy(version.decode(), readable_fragment(name, family, *fields))
+            for (name, family), (version, *fields) in zip(wanted, replies, strict=True)
         ]
 
     async def names(self) -> list[str]:
@@ -270,15 +284,24 @@ class RedisStore:
         await self._primary.close()
 
     async def _write(self, write: Write, mode: str) -> Mapping[str, str]:
-        reply = await self._writer.write(self._part(write, mode, ""))
-        if reply == STORED:
-            return {}
-        if _is_due(reply):
-            reply = await self._settle(write.key, lambda settled: self._part(write, mode, settled), reply)
+        reply: Reply = UNKNOWN
+        if write.is_known and write.guard is NO_GUARD and hash(write.key.name) not in self._shared:
+            reply = await self._writer.write(self._fresh_part(write))
+            if reply == STORED:
+                return {}
+        if reply == UNKNOWN:
+            reply = await self._send(write.key, lambda settled: self._whole_part(write, mode, settled))
+            self._remember(write.key, is_shared=reply == STORED_BESIDE)
         return read_verdict(reply, write, self._limits)
 
-    async def _send(self, key: GroupingKey, make: Callable[[str], Call]) -> Reply:
-        """Send a write that is no push; `make` as in `_settle`."""
+    def _remember(self, key: GroupingKey, *, is_shared: bool) -> None:
+        """Remember whether a group holds other families beside those that it was pushed."""
+        if is_shared and len(self._shared) == SHARED_REMEMBERED:
+            self._shared.clear()  # each is learnt again by one more round trip
+        (self._shared.add if is_shared else self._shared.discard)(hash(key.name))
+
+    async def _send(self, key: GroupingKey, make: Callable[[str], Part | Call]) -> Reply:
+        """Send a write, and whatever has to come before it; `make` as in `_settle`."""
         return await self._settle(key, make, await self._writer.write(make("")))
 
     async def _settle(self, key: GroupingKey, make: Callable[[str], Part | Call], reply: Reply) -> Reply:
@@ -328,15 +351,20 @@ class RedisStore:
             arguments += part.arguments
         return Call.of(self._push, touched, arguments)
 
-    def _part(self, write: Write, mode: str, settled: str) -> Part:
+    def _fresh_part(self, write: Write) -> Part:
+        """The values alone, for a group that holds these series."""
+        return self._part(write, write.mold.fresh(write.values), "")
+
+    def _whole_part(self, write: Write, mode: str, settled: str) -> Part:
         key, mold = write.key, write.mold
-        families = mold.words.copy()
-        families[1::2] = mold.filled(write.texts)
         checked = "checked" if mold.checked else "unchecked"
         rest = f"{mode} {checked} {key.shape} {key.twin or ''} {settled} {_guard_word(write.guard)}"
-        ending = self._encode.ending(mold.signature, key.labels)
-        words = (len(families), write.lifetime, ending, *families, rest)
-        return Part(self._keys.group(key.name), words, sum(map(len, families)))
+        return self._part(write, mold.whole(write.heads(), write.values), rest)
+
+    def _part(self, write: Write, fields: list[str | bytes], rest: str) -> Part:
+        ending = self._encode.ending(write.mold.signature, write.key.labels)
+        words = (len(fields), write.lifetime, ending, *fields, rest)
+        return Part(self._keys.group(write.key.name), words, sum(map(len, fields)))
 
     async def _read_changes(self, feed: Feed, cursor: str) -> Reply:
         keys = self._keys

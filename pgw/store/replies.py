@@ -19,6 +19,10 @@ from pgw.store.link import Reply, unusable
 
 STORED = b""
 """What the scripts say of a push that they have stored."""
+STORED_BESIDE = b"beside"
+"""And the group holds other families too."""
+UNKNOWN = b"unknown"
+"""What push.lua says of values that came alone, for series which the group does not hold."""
 
 log = logging.getLogger(__name__)
 
@@ -41,12 +45,12 @@ def readable_group(name: str, reply: Reply) -> Group | None:
         return None
 
 
-def readable_fragment(name: str, family: str, value: bytes) -> Fragment | None:
+def readable_fragment(name: str, family: str, value: bytes, values: bytes) -> Fragment | None:
     """Decode one family of a group; what cannot be read is not shown, and so in nobody's way."""
     if not value:
         return None
     try:
-        return codec.decode_fragment(family, value)
+        return codec.decode_fragment(family, value, values)
     except CorruptGroup as error:
         log.error("the stored group %s: %s", name, error)  # noqa: TRY400
         return None
@@ -81,7 +85,7 @@ def read_verdict(reply: Reply, write: Write, limits: Limits) -> Mapping[str, str
         BadGroupingKey, InconsistentPush, StoreFull: it was refused.
         StoreUnavailable: there is something else where the group belongs.
     """
-    if reply == STORED:
+    if reply in (STORED, STORED_BESIDE):
         return {}
     if isinstance(reply, ResponseError):
         raise unusable(reply)

@@ -2,7 +2,7 @@
 
 import pytest
 from bodies import BODIES, ORDINARY_BODIES, OTHER_VALUES, with_values
-from gateways import Replica, replica
+from gateways import Replica, read_text, replica
 from hypothesis import given
 from hypothesis import strategies as st
 from servers import RedisServer
@@ -10,9 +10,11 @@ from servers import RedisServer
 from pgw.errors import BadGroupingKey, OverLimit, ParseError, PushError, PushTooLarge
 from pgw.formats.forms import Filled
 from pgw.formats.text_reader import TextReader
+from pgw.formats.text_writer import write_samples
 from pgw.gateway.known import Known
 from pgw.gateway.limits import PushLimits
 from pgw.gateway.rules import Rules
+from pgw.model.family import Exposition, Type
 from pgw.model.grouping import GroupingKey
 from pgw.store.base import Write
 from pgw.telemetry.shared import OWN_TYPES
@@ -43,6 +45,14 @@ def written(rules: Rules, key: GroupingKey, body: bytes) -> Write | str:
         return str(refused)
 
 
+def is_same(known: Write, expected: Write | str) -> bool:
+    """Whether a known push is stored as another, which is not known, would be."""
+    assert isinstance(expected, Write)
+    assert (known.is_known, expected.is_known) == (True, False)
+    written, wanted = ((each.key, each.mold, each.values, each.heads()) for each in (known, expected))
+    return written == wanted
+
+
 @pytest.mark.parametrize("checked", [True, False])
 @given(BODIES | ORDINARY_BODIES, st.lists(OTHER_VALUES, min_size=1, max_size=2), st.lists(KEYS, min_size=1, max_size=3))
 def test_a_push_of_a_known_form_is_written_as_the_rules_write_it_or_left_to_them(
@@ -61,7 +71,7 @@ def test_a_push_of_a_known_form_is_written_as_the_rules_write_it_or_left_to_them
             if found is None:
                 continue
             write, expected = known.write(key, found), written(rules, key, variant)
-            assert write == expected if write is not None else isinstance(expected, str)
+            assert isinstance(expected, str) if write is None else is_same(write, expected)
 
 
 def filled(body: str) -> Filled:
@@ -82,7 +92,7 @@ def test_what_the_rules_refuse_is_not_known(body: str) -> None:
 def test_without_a_check_the_last_of_two_like_series_is_kept() -> None:
     write = Known(Rules(OWN_TYPES, checked=False)).write(JOB, filled("a 1\na 2\n"))
     assert write is not None
-    assert write.texts == [b'a{instance="",job="j"} 2\n']
+    assert (write.heads(), write.values) == ([b'a{instance="",job="j"} '], [b"2\n"])
 
 
 def test_a_group_that_could_not_be_scraped_is_refused_though_its_shape_is_known() -> None:
@@ -122,6 +132,58 @@ async def test_a_push_of_a_known_form_is_scraped_like_any_other(redis_server: Re
             's_sum{instance="",job="j"} 0',
             's_count{instance="",job="j"} 3',
         ]
+
+
+OTHERS = {
+    "help": ("# HELP a One.\na 1\n", "# HELP a Other.\na 2\n"),
+    "no help": ("# HELP a One.\na 1\n", "a 2\n"),
+    "type": ("# TYPE a counter\na 1\n", "# TYPE a gauge\na 2\n"),
+    "bounds": (
+        '# TYPE a histogram\na_bucket{le="1"} 1\na_bucket{le="+Inf"} 1\na_sum 1\na_count 1\n',
+        '# TYPE a histogram\na_bucket{le="2"} 1\na_bucket{le="+Inf"} 1\na_sum 1\na_count 1\n',
+    ),
+    "quantiles": (
+        '# TYPE a summary\na{quantile="0.5"} 1\na_sum 1\na_count 1\n',
+        '# TYPE a summary\na{quantile="0.9"} 1\na_sum 1\na_count 1\n',
+    ),
+    "order": ('a{x="1"} 1\na{x="2"} 2\n', 'a{x="2"} 4\na{x="1"} 3\n'),
+}
+
+
+Shown = list[tuple[str, Type, str | None, bytes, tuple[bytes, ...]]]
+
+
+def as_read(pushed: Exposition) -> Shown:
+    return [
+        (each.name, each.type, each.help, write_samples(each, JOB).encode(), each.details) for each in pushed.families
+    ]
+
+
+async def stored(one: Replica) -> Shown:
+    group = await one.group(JOB)
+    assert group is not None
+    return [(each.name, each.type, each.help, each.text, each.details) for each in group.fragments]
+
+
+@pytest.mark.parametrize("bodies", OTHERS.values(), ids=OTHERS)
+async def test_of_two_known_forms_that_take_turns_each_is_shown_as_it_is(
+    redis_server: RedisServer, bodies: tuple[str, str]
+) -> None:
+    async with replica(redis_server.url) as one:
+        for body in (*bodies, *bodies):
+            await one.gateway.push(JOB, filled(body))
+            assert await stored(one) == as_read(read_text(body))
+
+
+async def test_details_go_when_the_same_series_come_without_them(redis_server: RedisServer) -> None:
+    plain = read_text("a 1\n")
+    detailed = plain._replace(families=[plain.families[0]._replace(details=(b"more",))])
+    async with replica(redis_server.url) as one:
+        for _ in range(2):
+            await one.gateway.push(JOB, detailed)
+            assert await stored(one) == as_read(detailed)
+            await one.gateway.push(JOB, filled("a 1\n"))
+            assert await stored(one) == as_read(plain)
 
 
 async def test_a_known_form_is_compared_with_groups_of_other_shapes(redis_server: RedisServer) -> None:

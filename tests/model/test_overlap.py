@@ -1,5 +1,6 @@
 """Groups that could hold the same series, and the names of sets of series."""
 
+from pgw.formats.text_writer import sample_lines
 from pgw.model.family import Family, Histogram, Type
 from pgw.model.grouping import GroupingKey
 from pgw.model.overlap import marks, rivals
@@ -34,21 +35,34 @@ def test_marks_are_what_stands_before_the_values() -> None:
     assert marks('m{a="b c"} 1\nm{a="d"} 2') == {'m{a="b c"}', 'm{a="d"}'}
 
 
+def signed(families: list[Family], key: GroupingKey, *, checked: bool = True) -> bytes:
+    return signature(families, [sample_lines(each, key).heads for each in families], checked=checked)
+
+
+def histogram(bound: str) -> Family:
+    return Family("h", Type.HISTOGRAM, None, [Histogram(Series("h", []), ((bound, "0"),), "0", "0")])
+
+
 def test_a_signature_does_not_depend_on_values() -> None:
-    assert signature([gauge("1", a="1")], key(), checked=True) == signature([gauge("2", a="1")], key(), checked=True)
-    assert len(signature([], key(), checked=True)) == SIZE
+    assert signed([gauge("1", a="1")], key()) == signed([gauge("2", a="1")], key())
+    assert len(signed([], key())) == SIZE
 
 
 def test_a_signature_depends_on_all_else() -> None:
     one = gauge("1", a="1")
     different = [
-        signature(families, group, checked=checked)
+        signed(families, group, checked=checked)
         for families, group, checked in [
             ([one], key(), True),
             ([one], key(), False),
             ([one], key(b="1"), True),
             ([one, one._replace(name="n")], key(), True),
             ([one._replace(type=Type.COUNTER)], key(), True),
+            ([one._replace(help="Helps.")], key(), True),
+            ([one._replace(help="")], key(), True),
+            ([one._replace(details=(b"more",))], key(), True),
+            ([histogram("1")], key(), True),
+            ([histogram("2")], key(), True),
             ([one._replace(name="n")], key(), True),
             ([gauge("1", a="2")], key(), True),
             ([gauge("1")], key(), True),

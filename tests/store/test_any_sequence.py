@@ -1,7 +1,8 @@
 """Any sequence of pushes, replaces, failures, deletes and wipes, beside a model of a few dictionaries.
 
 After each step the groups, the verdicts, the feed and the index of families are what the model says. Groups may
-expire: at once, so that the next step finds them so, or not before the end. Now and then somebody sweeps.
+expire: at once, so that the next step finds them so, or not before the end. Now and then somebody sweeps. Pushes may be
+such as are known, which come with their values alone first.
 """
 
 from __future__ import annotations
@@ -65,6 +66,8 @@ class ModelGroup:
     """What a group should be."""
 
     families: dict[str, Type] = field(default_factory=dict)
+    values: dict[str, int] = field(default_factory=dict)
+    """The last of each family; more than it holds."""
     loose: set[str] = field(default_factory=set)
     """Families pushed without a check."""
     whole: object = None
@@ -139,7 +142,14 @@ class Model:
         return found
 
     def store(
-        self, key: GroupingKey, pushed: Mapping[str, Type], verb: str, whole: tuple[bool, object], lifetime: int
+        self,
+        key: GroupingKey,
+        pushed: Mapping[str, Type],
+        verb: str,
+        whole: tuple[bool, object],
+        lifetime: int,
+        *,
+        value: int,
     ) -> None:
         """Take a push in."""
         new = key.name not in self.groups
@@ -151,6 +161,7 @@ class Model:
             others = mine.families.keys() - pushed.keys()
             mine.whole = None if others else whole
         mine.families.update(pushed)
+        mine.values.update(dict.fromkeys(pushed, value))
         mine.loose = mine.loose - pushed.keys() if whole[0] else mine.loose | pushed.keys()
         mine.pushed = True
         mine.lifetime = lifetime
@@ -186,6 +197,7 @@ class AnySequence(RuleBasedStateMachine):
         self.store = RedisStore(self.url, prefix=PREFIX, timeout=TIMEOUT, linger=self.linger)
         self.feeds = [Feed()]
         self.last: tuple[GroupingKey, dict[str, Type], bool, str] | None = None
+        self.value = 0
         self.reader: dict[str, object] = {}
         self.late_reader: set[str] = set()
         self.late_feed = Feed()
@@ -205,18 +217,37 @@ class AnySequence(RuleBasedStateMachine):
         checked=st.booleans(),
         series=st.sampled_from("12"),
         lifetime=LIFETIME,
+        known=st.booleans(),
     )
     def push(
-        self, key: GroupingKey, pushed: dict[str, Type], verb: str, *, checked: bool, series: str, lifetime: int
+        self,
+        key: GroupingKey,
+        pushed: dict[str, Type],
+        verb: str,
+        *,
+        checked: bool,
+        series: str,
+        lifetime: int,
+        known: bool,
     ) -> None:
         self.last = key, pushed, checked, series
-        self.send(key, pushed, verb, checked=checked, series=series, lifetime=lifetime)
+        self.send(key, pushed, verb, checked=checked, series=series, lifetime=lifetime, known=known)
 
     def send(
-        self, key: GroupingKey, pushed: dict[str, Type], verb: str, *, checked: bool, series: str, lifetime: int
+        self,
+        key: GroupingKey,
+        pushed: dict[str, Type],
+        verb: str,
+        *,
+        checked: bool,
+        series: str,
+        lifetime: int,
+        known: bool,
     ) -> None:
-        fragments = [Fragment(name, kind, None, f"{name} 1\n".encode()) for name, kind in sorted(pushed.items())]
-        sent = write(key, *fragments, checked=checked, series=series)._replace(lifetime=lifetime)
+        self.value += 1
+        lines = {name: f'{name}{{s="{series}"}} {self.value}\n'.encode() for name in pushed}
+        fragments = [Fragment(name, kind, None, lines[name]) for name, kind in sorted(pushed.items())]
+        sent = write(key, *fragments, checked=checked, series=series, known=known)._replace(lifetime=lifetime)
         whole = (checked, sent.mold.signature)
         expected = self.model.verdict(key, pushed, verb, whole)
         commit = self.store.push if verb == "push" else self.store.replace
@@ -237,7 +268,7 @@ class AnySequence(RuleBasedStateMachine):
         assert wanted <= found <= wanted | unswept
         if look:
             assert self.run(commit(sent._replace(guard=Guard(look, {})))) == {}
-        self.model.store(key, pushed, verb, whole, lifetime)
+        self.model.store(key, pushed, verb, whole, lifetime, value=self.value)
 
     def raw(self) -> dict[str, Group]:
         """All groups, as they are stored."""
@@ -288,12 +319,12 @@ class AnySequence(RuleBasedStateMachine):
             self.model.groups.pop(key.name, None)
 
     @precondition(lambda self: self.last is not None)
-    @rule(verb=st.sampled_from(VERBS), lifetime=LIFETIME)
-    def push_again(self, verb: str, lifetime: int) -> None:
+    @rule(verb=st.sampled_from(VERBS), lifetime=LIFETIME, known=st.booleans())
+    def push_again(self, verb: str, *, lifetime: int, known: bool) -> None:
         """The same series to the same group, which may be stored without a look at the others."""
         assert self.last is not None
         key, pushed, checked, series = self.last
-        self.send(key, pushed, verb, checked=checked, series=series, lifetime=lifetime)
+        self.send(key, pushed, verb, checked=checked, series=series, lifetime=lifetime, known=known)
 
     @rule(rarely=st.integers(0, 19))
     def empty(self, rarely: int) -> None:
@@ -333,6 +364,8 @@ class AnySequence(RuleBasedStateMachine):
             mine = self.model.groups[name]
             assert {each.name: each.type for each in found.fragments} == mine.families
             assert {each.name for each in found.fragments if each.unchecked} == mine.loose
+            values = {each.name: int(each.text.rpartition(b" ")[2]) for each in found.fragments}
+            assert values == {family: mine.values[family] for family in mine.families}
             assert (found.pushed_at > 0, found.failed_at > 0) == (mine.pushed, mine.failed)
             assert (found.deadline > 0) == (mine.lifetime > 0)
             assert found.key.name == name

@@ -11,7 +11,7 @@ import msgpack
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pushes import JOB, KEYS, OTHER, client, family, group, held, opened, write
+from pushes import JOB, KEYS, OTHER, client, family, group, held, opened, parted, write
 from redis.exceptions import NoPermissionError
 from servers import RedisServer
 
@@ -26,12 +26,20 @@ from pgw.store.replies import readable_group
 
 TIMES = st.integers(0, 10**codec.TIME_DIGITS - 1)
 TEXTS = st.text()
+SAMPLE_LINES = st.lists(
+    st.builds(
+        lambda head, value: head.replace(b"\n", b"") + b" " + value + b"\n",
+        st.binary(max_size=20),
+        st.sampled_from([b"1", b"-1.5e+09", b"NaN"]),
+    ),
+    max_size=3,
+).map(b"".join)
 FRAGMENTS = st.builds(
     Fragment,
     name=TEXTS.filter(bool),
     type=st.sampled_from(Type),
     help=st.none() | TEXTS,
-    text=st.binary(),
+    text=SAMPLE_LINES,
     unchecked=st.booleans(),
     pushed_at=TIMES,
     details=st.lists(st.binary(), max_size=3).map(tuple),
@@ -43,10 +51,11 @@ def moment(time: int) -> bytes:
     return f"{time:016d}".encode()
 
 
-def field(fragment: Fragment, whole: int = 0) -> bytes:
-    """A family's field as the script writes it: with its time, if that is not the one of the whole."""
+def fields(fragment: Fragment, whole: int = 0) -> tuple[bytes, bytes]:
+    """What the script writes of a family: with its time, if that is not the one of the whole; and its values."""
     time = b"" if fragment.pushed_at == whole else codec.TIMED + moment(fragment.pushed_at)
-    return time + codec.packed(fragment.text, *codec.packed_around(fragment, fragment.lines))
+    heads, values = parted(fragment.text)
+    return time + codec.packed(heads, *codec.packed_around(fragment, fragment.lines)), values
 
 
 def header(labels: Labels, pushed_at: int = 0, failed_at: int = 0, whole: int = 0) -> bytes:
@@ -56,20 +65,20 @@ def header(labels: Labels, pushed_at: int = 0, failed_at: int = 0, whole: int = 
 
 
 HEADER = header(JOB.labels)
-FIELD = field(family("a"), whole=1)
+FIELD, VALUES = fields(family("a"), whole=1)
 """With a time of its own."""
 
 
 @given(FRAGMENTS, TIMES)
 def test_a_fragment_is_read_as_it_was_written(fragment: Fragment, whole: int) -> None:
-    assert codec.decode_fragment(fragment.name, field(fragment, whole), whole) == fragment
+    assert codec.decode_fragment(fragment.name, *fields(fragment, whole), whole) == fragment
 
 
 @given(FRAGMENTS)
 def test_a_fragment_without_a_time_is_of_the_time_of_the_whole(fragment: Fragment) -> None:
-    value = field(fragment, whole=fragment.pushed_at)
+    value, values = fields(fragment, whole=fragment.pushed_at)
     assert not value.startswith(codec.TIMED)
-    assert codec.decode_fragment(fragment.name, value, fragment.pushed_at) == fragment
+    assert codec.decode_fragment(fragment.name, value, values, fragment.pushed_at) == fragment
 
 
 @given(LABELS, TIMES, TIMES, TIMES, st.lists(FRAGMENTS, max_size=4, unique_by=lambda each: each.name))
@@ -78,7 +87,8 @@ def test_a_group_is_read_as_it_was_written(
 ) -> None:
     words = [b"", header(labels, pushed_at, failed_at, whole)]
     for each in fragments:
-        words += [each.name.encode(), field(each, whole)]
+        value, values = fields(each, whole)
+        words += [each.name.encode(), value, codec.values_field(each.name), values]
     ordered = tuple(sorted(fragments, key=lambda each: each.name.encode()))
     assert codec.decode_group("name", words) == Group(GroupingKey(labels), pushed_at, failed_at, ordered)
 
@@ -108,15 +118,17 @@ def is_shown_or_corrupt(words: list[bytes]) -> None:
 
 @given(st.binary(max_size=60), st.binary(max_size=60))
 def test_any_bytes_are_a_group_that_can_be_shown_or_corrupt(head: bytes, value: bytes) -> None:
-    is_shown_or_corrupt([b"", head, b"a", value])
-    is_shown_or_corrupt([b"", HEADER, b"a", value])
-    is_shown_or_corrupt([b"", HEADER, value, FIELD])
+    is_shown_or_corrupt([b"", head, b"a", value, b"\xffa", VALUES])
+    is_shown_or_corrupt([b"", HEADER, b"a", value, b"\xffa", VALUES])
+    is_shown_or_corrupt([b"", HEADER, b"a", FIELD, b"\xffa", value])
+    is_shown_or_corrupt([b"", HEADER, value, FIELD, b"\xff" + value, VALUES])
+    is_shown_or_corrupt([b"", HEADER, value, FIELD, head, VALUES])
 
 
 @given(st.data())
 def test_a_group_with_one_byte_changed_can_be_shown_or_is_corrupt(data: st.DataObject) -> None:
-    words = [b"", HEADER, b"a", FIELD]
-    number = data.draw(st.sampled_from([1, 3]))
+    words = [b"", HEADER, b"a", FIELD, b"\xffa", VALUES]
+    number = data.draw(st.sampled_from([1, 2, 3, 4, 5]))
     position = data.draw(st.integers(0, len(words[number]) - 1))
     changed = bytearray(words[number])
     changed[position] = data.draw(st.integers(0, 255))
@@ -133,7 +145,7 @@ def test_a_header_cut_short_is_corrupt(length: int) -> None:
 @pytest.mark.parametrize("length", range(len(FIELD)))
 def test_a_family_cut_short_is_corrupt_and_named(length: int) -> None:
     with pytest.raises(CorruptGroup, match="the stored group name cannot be read: family a: "):
-        codec.decode_group("name", [b"", HEADER, b"a", FIELD[:length]])
+        codec.decode_group("name", [b"", HEADER, b"a", FIELD[:length], b"\xffa", VALUES])
 
 
 def packed(*parts: object) -> bytes:
@@ -167,15 +179,15 @@ CORRUPT_FIELDS = {
 def test_a_family_of_another_form_is_corrupt(value: bytes) -> None:
     for each in (value, value.removeprefix(packed(NOW))):
         with pytest.raises(CorruptGroup):
-            codec.decode_group("name", [b"", HEADER, b"a", each])
+            codec.decode_group("name", [b"", HEADER, b"a", each, b"\xffa", b"1\n"])
         with pytest.raises(CorruptGroup):
-            codec.decode_fragment("a", each)
+            codec.decode_fragment("a", each, b"1\n")
 
 
 @pytest.mark.parametrize("name", ["a list of four billion", "a map of four billion"])
 def test_no_length_is_believed_beyond_the_bytes_that_are_there(name: str) -> None:
     with pytest.raises(CorruptGroup, match=r"exceeds max_(array|map)_len\(\d\d?\)"):
-        codec.decode_fragment("a", CORRUPT_FIELDS[name])
+        codec.decode_fragment("a", CORRUPT_FIELDS[name], b"1\n")
 
 
 CORRUPT_HEADERS = {
@@ -199,12 +211,47 @@ def test_a_header_of_another_form_is_corrupt(value: bytes) -> None:
 
 def test_a_group_without_a_header_is_corrupt() -> None:
     with pytest.raises(CorruptGroup, match="it has no header"):
-        codec.decode_group("name", [b"a", FIELD])
+        codec.decode_group("name", [b"a", FIELD, b"\xffa", VALUES])
 
 
 def test_a_field_whose_name_is_not_utf8_is_corrupt() -> None:
     with pytest.raises(CorruptGroup):
-        codec.decode_group("name", [b"", HEADER, b"\xff", FIELD])
+        codec.decode_group("name", [b"", HEADER, b"\xfe", FIELD, b"\xff\xfe", VALUES])
+
+
+@given(st.binary(max_size=3), st.binary(max_size=3))
+def test_each_line_ends_and_has_a_head_and_a_value(heads: bytes, values: bytes) -> None:
+    value = codec.packed(heads, *codec.packed_around(family("a"), 1))
+    try:
+        text = codec.decode_fragment("a", value, values).text
+    except CorruptGroup:
+        return
+    assert text == b"" or text.endswith(b"\n")
+    assert text.count(b"\n") == heads.count(b"\n") + bool(heads)
+
+
+@pytest.mark.parametrize("values", [b"", b"1\n2\n", b"1"])
+def test_as_many_values_as_lines_are_shown_or_none(values: bytes) -> None:
+    heads, _ = parted(b"a 1\nb 2\nc 3\n")
+    value = codec.packed(heads, *codec.packed_around(family("a"), 3))
+    with pytest.raises(CorruptGroup, match=r"3 lines have [02] values"):
+        codec.decode_fragment("a", value, values)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [b"a", FIELD],
+        [b"\xffa", VALUES],
+        [b"a", FIELD, b"\xffb", VALUES],
+        [b"a", FIELD, b"\xffa", VALUES, b"b", FIELD],
+        [b"a", FIELD, b"\xffa", VALUES, b"\xffb", VALUES],
+        [b"a", FIELD, b"b", FIELD],
+    ],
+)
+def test_lines_without_values_and_values_without_lines_are_corrupt(words: list[bytes]) -> None:
+    with pytest.raises(CorruptGroup, match="the stored group name cannot be read"):
+        codec.decode_group("name", [b"", HEADER, *words])
 
 
 BROKEN = {
@@ -216,6 +263,9 @@ BROKEN = {
     "a short family that is not pushed": ("z", b"x"),
     "a long family that is not pushed": ("z", b"x" * 100),
     "a family without a value": ("z", b""),
+    "no values": (b"\xffa", b""),
+    "values of a family that there is not": (b"\xffz", b"1\n"),
+    "other values": (b"\xffa", b"1\n2\n"),
 }
 
 
@@ -250,7 +300,7 @@ def test_an_error_that_says_nothing_of_the_group_is_told_and_does_not_hide_it() 
 
 @pytest.mark.parametrize(("name", "value"), BROKEN.values(), ids=BROKEN)
 async def test_a_corrupt_group_is_passed_over_until_it_is_replaced(
-    redis_server: RedisServer, caplog: pytest.LogCaptureFixture, name: str, value: bytes
+    redis_server: RedisServer, caplog: pytest.LogCaptureFixture, name: str | bytes, value: bytes
 ) -> None:
     async with opened(redis_server.url) as store:
         await store.push(write(JOB, family("a")))

@@ -60,14 +60,26 @@ def family(name: str, kind: Type = Type.GAUGE, value: str = "1") -> Fragment:
 
 
 def write(
-    key: GroupingKey, *families: Fragment, checked: bool = True, guard: Guard = NO_GUARD, series: str = ""
+    key: GroupingKey,
+    *families: Fragment,
+    checked: bool = True,
+    guard: Guard = NO_GUARD,
+    series: str = "",
+    known: bool = False,
 ) -> Write:
     """A push whose signature is told by types, names and `series`, which stands for the label sets."""
     seen = f"{checked} {series} " + " ".join(f"{each.type} {each.name}" for each in families)
     fragments = [each._replace(unchecked=not checked) for each in families]
     sizes = [each.lines for each in fragments]
     mold = Mold.of(fragments, sizes, blake2b(seen.encode(), digest_size=16).digest(), checked=checked)
-    return Write(key, mold, [each.text for each in fragments], guard)
+    heads, values = zip(*(parted(each.text) for each in fragments), strict=True) if fragments else ((), ())
+    return Write(key, mold, values, lambda: heads, guard, is_known=known)
+
+
+def parted(text: bytes) -> tuple[bytes, bytes]:
+    """Sample lines as the store keeps them: what stands before their values, and the values."""
+    lines = [line.rpartition(b" ") for line in text.split(b"\n")[:-1]]
+    return b"\n".join(head + b" " for head, _, _ in lines), b"".join(value + b"\n" for _, _, value in lines)
 
 
 async def read(store: RedisStore, key: GroupingKey) -> Group:

@@ -19,13 +19,14 @@ local function read_push(key, first, last)
   local shapes, witnesses = read_guard(guard)
   local push = {
     key = key, group = key:sub(NAME), lifetime = lifetime, ending = ending, labels = labels_in(ending),
-    first = first, last = last, names = {}, blobs = {}, lines = 0, shape = shape, twin = twin,
+    first = first, last = last, names = {}, blobs = {}, values = {}, lines = 0, shape = shape, twin = twin,
     replaces = mode == 'replace', checked = checked == 'checked', settled = settled == 'settled',
     guards = shapes, witnesses = witnesses,
   }
-  for position = first, last, 2 do
-    push.names[#push.names + 1], push.blobs[#push.blobs + 1] = ARGV[position], ARGV[position + 1]
-    push.lines = push.lines + lines_of(ARGV[position + 1])
+  for position = first, last, 4 do
+    local i = #push.names + 1
+    push.names[i], push.blobs[i], push.values[i] = ARGV[position], ARGV[position + 1], ARGV[position + 3]
+    push.lines = push.lines + lines_of(push.blobs[i])
   end
   return push
 end
@@ -42,7 +43,7 @@ local function held_types(push)
   if push.replaces then
     local all = redis.call('HGETALL', push.key)
     for i = 1, #all, 2 do
-      if all[i] ~= '' then note(all[i], all[i + 1]) end
+      if is_family(all[i]) then note(all[i], all[i + 1]) end
     end
   else
     local values = chunked('HMGET', push.key, push.names)
@@ -54,7 +55,7 @@ end
 -- What the push changes in the index: names that it adds, takes away or gives another type. Those that were there
 -- without a check count as added too when it comes to what may stand beside them.
 local function difference(push, held, loose)
-  local changed, added, dropped, pushed = {}, {}, {}, {}
+  local changed, added, pushed = {}, {}, {}
   for i, name in ipairs(push.names) do
     local kind = type_of(push.blobs[i])
     pushed[name] = kind
@@ -62,12 +63,9 @@ local function difference(push, held, loose)
     if held[name] ~= kind or loose[name] then added[#added + 1] = name end
   end
   for name in pairs(held) do
-    if not pushed[name] then
-      changed[#changed + 1] = name
-      dropped[#dropped + 1] = name
-    end
+    if not pushed[name] then changed[#changed + 1] = name end
   end
-  return {changed = changed, added = added, dropped = dropped, pushed = pushed}
+  return {changed = changed, added = added, pushed = pushed}
 end
 
 local function load_index(push, diff)
@@ -96,9 +94,7 @@ end
 -- Write some of what a group holds.
 local function write_part(push, header, now)
   local fields = {'', header}
-  for i, name in ipairs(push.names) do
-    fields[2 * i + 1], fields[2 * i + 2] = name, timed(now, push.blobs[i])
-  end
+  for i, name in ipairs(push.names) do add_fields(fields, name, timed(now, push.blobs[i]), push.values[i]) end
   chunked('HSET', push.key, fields)
 end
 
@@ -107,7 +103,7 @@ end
 local function whole_after(push, header, held, now)
   if push.replaces or not header then return now, push.ending end
   if #push.names == 0 then return whole_time(header), ending_of(signature_of(header), push.labels) end
-  local kept = redis.call('HLEN', push.key) - 1
+  local kept = (redis.call('HLEN', push.key) - 1) / 2
   for _, kind in pairs(held) do
     if kind then kept = kept - 1 end
   end
@@ -127,6 +123,7 @@ local function write(push, header, held, version, now)
   schedule(DEADLINES, push.group, deadline_of(header), deadline)
   touch(CHANGES, TOTALS, version, push.group)
   if not header then redis.call('ZREM', TOMBSTONES, push.group) end
+  return whole == now and '' or 'beside'
 end
 
 -- A refusal must not be for the sake of what has expired.
@@ -167,8 +164,7 @@ return function(key, header, first, last)
     return excess
   end
   if #diff.changed > 0 then index_save(FAMILIES, index, diff.changed) end
-  chunked('HDEL', push.key, diff.dropped)
+  if push.replaces then redis.call('UNLINK', push.key) end
   add_to_total(TOTALS, 'series', growth)
-  write(push, header, held, version, now)
-  return ''
+  return write(push, header, held, version, now)
 end

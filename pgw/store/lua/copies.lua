@@ -3,7 +3,7 @@
 --   KEYS[1+i] group    hash
 --   ARGV      for each group: its name, a family
 --   returns   for each group: its version ("" if there is no such group), the family's field, with its time ("" if
---     it has none, or if it has expired)
+--     it has none, or if it has expired), its values
 --   cost O(groups asked for)
 -- include: header
 -- include: parts
@@ -18,7 +18,7 @@ end
 
 for i = 2, #KEYS do
   local name, family = ARGV[2 * i - 3], ARGV[2 * i - 2]
-  local header, field = unpack(redis.call('HMGET', KEYS[i], '', family))
-  copies[i - 1] = {redis.call('ZSCORE', KEYS[1], name) or '', shown(header, field)}
+  local header, field, values = unpack(redis.call('HMGET', KEYS[i], '', family, values_field(family)))
+  copies[i - 1] = {redis.call('ZSCORE', KEYS[1], name) or '', shown(header, field), values or ''}
 end
 return copies

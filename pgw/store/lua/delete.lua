@@ -42,7 +42,7 @@ end
 local function drop(key, name, shape, fields)
   if removes then
     remove(keys, key, name, shape, fields, epoch, kept)
-    removed = removed + #fields / 2
+    removed = removed + #fields / 4
   end
   return 1
 end

@@ -32,7 +32,7 @@ local now, expired = clock(), 0
 
 local function drop_families(key, name, shape, fields, header)
   local index, names, lines = leave_index(FAMILIES, fields, shape)
-  chunked('HDEL', key, names)
+  chunked('HDEL', key, fields_of(names))
   index_save(FAMILIES, index, names)
   add_to_total(TOTALS, 'series', -lines)
   local pushed, failed, deadline = push_time(header), failure_time(header), deadline_of(header)

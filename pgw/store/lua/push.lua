@@ -12,11 +12,13 @@
 --   ARGV[3] ARGV[4] ARGV[5] how many series, groups, and groups of one job there may be (0: no limit)
 --   ARGV then for each push: how many words of families it has, microseconds that the group lives from now on ("0": for
 --     ever), packed signature and labels,
---     for each family: name, packed fragment,
+--     for each family: name, packed fragment, name of the field with its values, values; or only the last two, for a
+--     group that holds just these series,
 --     one word for what only pushes of other series need, with a blank between each: "merge" or "replace", "checked" or
 --     "unchecked", shape, name of the twin group or "", "settled" if what has expired was removed for the sake of this
---     push, else "", and what it was compared with, see clash.lua
---   returns for each push: "" done, or an array: {"type", family, its type in other groups},
+--     push, else "", and what it was compared with, see clash.lua; "" where the values came alone
+--   returns for each push: "" done; "beside" done, and the group holds other families too; "unknown" values came alone,
+--     and the group holds other series: come again with all; or an array: {"type", family, its type in other groups},
 --     {"suffix", family, the histogram or summary it collides with, its type}, {"twin"},
 --     {"look", family, other shapes, family, other shapes, ...}: compare with these and come again.
 --     {"limit", "series" or "groups" or "groups_per_job", how many there would be},
@@ -43,7 +45,7 @@ local function list_changes()
   unlisted = {}
 end
 
--- Write all that a group holds from now on: the words of its families stand in ARGV from first to last.
+-- Write all that is new in a group: the words of its families stand in ARGV from first to last.
 local function write_whole(key, header, first, last)
   if last - first < CHUNK then return redis.call('HSET', key, '', header, unpack(ARGV, first, last)) end
   redis.call('HSET', key, '', header)
@@ -75,6 +77,8 @@ for i = 1, #KEYS - SHARED do
     verdicts[i] = header  -- the key is no hash: that fails this push and no other
   elseif write_same(key, header, first, last) then
     verdicts[i] = ''
+  elseif ARGV[last + BEHIND] == '' then
+    verdicts[i] = 'unknown'
   else
     list_changes()  -- the others look at them
     -- Pushes of other series are few: all that they take is made for the first of a batch.

@@ -6,7 +6,7 @@
 local function leave_index(families_key, fields, shape)
   local names, types, lines = {}, {}, 0
   for i = 1, #fields, 2 do
-    if fields[i] ~= '' then
+    if is_family(fields[i]) then
       names[#names + 1] = fields[i]
       types[#types + 1] = type_of(fields[i + 1])
       lines = lines + lines_of(fields[i + 1])

@@ -9,9 +9,9 @@
 --   KEYS[8] group       hash
 --   ARGV    a random name, taken if the store has none yet; how many series, groups, and groups of one job there may be
 --     (0: no limit); "rehearsal" to change nothing, or ""; "settled" if what has expired was removed for the sake of
---     this call, else ""; "checked" or "unchecked"; group name; shape; name of the twin group or ""; packed signature
---     and labels; push time, failure time and deadline of the group (16 digits each, zeros for never),
---     number of families, then for each: name, time (16 digits), packed fragment,
+--     this call, else ""; "checked" or "unchecked"; group name; shape; name of the twin group or ""; packed labels;
+--     push time, failure time and deadline of the group (16 digits each, zeros for never),
+--     number of families, then for each: name, time (16 digits), packed fragment, values,
 --     what it was compared with, see clash.lua
 --   returns "" done, or why nothing was done, as push does: {"type", ...}, {"suffix", ...}, {"twin"}, {"look", ...},
 --     {"limit", ...}, {"due", the group} or {"due"}. Other than there, a refusal leaves no failure time: what is
@@ -38,13 +38,13 @@ end
 
 local rehearsal, settled, checked = take() == 'rehearsal', take() == 'settled', take() == 'checked'
 local push = {group = take(), shape = take(), twin = take(), names = {}, fields = {}}
-local ending, pushed, failed, deadline = take(), take(), take(), take()
+local labels, pushed, failed, deadline = take(), take(), take(), take()
 local lines = 0  -- how many more there will be
 local diff = {added = push.names, pushed = {}}  -- all counts as added: what is beside it may have come unchecked
 for i = 1, tonumber(take()) do
-  local name, time, blob = take(), take(), take()
+  local name, time, blob, values = take(), take(), take(), take()
   push.names[i], diff.pushed[name] = name, type_of(blob)
-  push.fields[2 * i - 1], push.fields[2 * i] = name, timed(time, blob)
+  add_fields(push.fields, name, timed(time, blob), values)
   lines = lines + lines_of(blob)
 end
 push.guards, push.witnesses = read_guard(take())
@@ -71,7 +71,7 @@ local function add(to, name)
   end
 end
 for i = 1, #stored, 2 do
-  if stored[i] ~= '' then
+  if is_family(stored[i]) then
     add(touched, stored[i])
     lines = lines - lines_of(stored[i + 1])
   end
@@ -84,7 +84,7 @@ end
 local index = index_load(FAMILIES, touched)
 for name, entries in pairs(index_load(FAMILIES, looked_at)) do index[name] = entries end
 for i = 1, #stored, 2 do
-  local kind = stored[i] ~= '' and type_of(stored[i + 1])
+  local kind = is_family(stored[i]) and type_of(stored[i + 1])
   if kind then index_add(index[stored[i]], kind, push.shape, -1) end
 end
 for name, kind in pairs(diff.pushed) do index_add(index[name], kind, push.shape, 1) end
@@ -103,7 +103,8 @@ if rehearsal then return '' end
 local version = next_version(VERSION, EPOCH, epoch)
 index_save(FAMILIES, index, touched)
 redis.call('UNLINK', GROUP)
-redis.call('HSET', GROUP, '', header_of(pushed, failed, deadline, NEVER, ending))
+-- The families have times of their own, so that values alone would not do for the next push.
+redis.call('HSET', GROUP, '', header_of(pushed, failed, deadline, NEVER, ending_of(UNKNOWN, labels)))
 chunked('HSET', GROUP, push.fields)
 add_to_total(TOTALS, 'series', lines)
 schedule(DEADLINES, push.group, deadline_of(header), deadline)
