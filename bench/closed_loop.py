@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lab import Lab, Server
-from payload import FRESH_BODY, body
+from payload import FRESH_BODY, VARIANTS, body
 from processes import cpu_seconds
 from sender import Sender
 
@@ -23,10 +23,6 @@ CONNECTIONS = (16, 64, 256)
 TRIAL_SECONDS, TRIALS = 1.0, 3
 QUEUE_SECONDS = 0.5
 """That a server may need for as many pushes as there are connections, or it would still be at it in the next round."""
-VARIANTS = 997
-"""Bodies that take turns: the same series, other values. A prime, so that a group does not get the same one each time,
-as each of 1,000 would of eight; and many, because Redis' Lua keeps texts for a while and has no work with one that
-comes again."""
 SAMPLES_AT_HAND = 100_000
 """Of all bodies together: some five megabytes, which are written for each round."""
 SLOW_SECONDS = 0.05

@@ -18,7 +18,7 @@ import time
 from collections import deque
 from collections.abc import Sequence
 
-from payload import body
+from payload import VARIANTS, body
 from sender import request
 
 CONNECTIONS = 64
@@ -40,7 +40,7 @@ def latencies(port: int, requests: Sequence[bytes], rate: float, seconds: float)
 
 def pushes() -> list[bytes]:
     """Pushes of ten samples into the first group of the bench: the same series with other values."""
-    return [request("PUT", "/metrics/job/j0", body(10, variant)) for variant in range(8)]
+    return [request("PUT", "/metrics/job/j0", body(10, variant)) for variant in range(VARIANTS)]
 
 
 class _Generator:

@@ -18,6 +18,12 @@ end
 """For wrk: bodies of ten samples whose label values never come again."""
 
 
+VARIANTS = 997
+"""Bodies that take turns: the same series, other values. A prime, so that a group does not get the same one each time,
+as each of 1,000 would of eight; and many, because Redis' Lua keeps texts for a while and has no work with one that
+comes again."""
+
+
 def body(samples: int = 10, variant: int = 0, mark: str = "") -> bytes:
     """A body: the variants are the same series with other values; a mark makes them other series."""
     half = samples // 2

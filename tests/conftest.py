@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import pytest
 from client import HOST
 from hypothesis import HealthCheck, settings
+from lines import write_samples
 from servers import (
     Program,
     RedisServer,
@@ -32,7 +33,7 @@ from servers import (
 from topology import running_topology
 
 from pgw.formats.text_reader import TextReader
-from pgw.formats.text_writer import write_head, write_samples
+from pgw.formats.text_writer import write_head
 from pgw.model.grouping import GroupingKey
 
 if TYPE_CHECKING:

@@ -22,33 +22,27 @@ INFINITY = "+Inf"
 """The bound that every histogram is scraped with, pushed or not."""
 
 _Line = tuple[str, str]
-"""One of Lines."""
+"""The head of a line, and its value."""
 
 
 class Lines(NamedTuple):
     """The sample lines of a family."""
 
-    heads: list[str]
-    """Each up to its value, the blank before it included; with `%s` for the values of the grouping labels, in the order
-    of their names."""
+    heads: str
+    """Each line up to its value, the blank before it included, joined by newlines; with `%s` for the values of the
+    grouping labels, in the order of their names."""
     values: list[str]
-
-
-def write_samples(family: Family, key: GroupingKey) -> str:
-    """Write the sample lines of `family` in the group of `key`; every line ends in a newline."""
-    heads, values = sample_lines(family, key)
-    lines = [f"{head}{value}\n" for head, value in zip(heads, values, strict=True)]
-    return "".join(lines) % (key.values * len(lines))
 
 
 def sample_lines(family: Family, key: GroupingKey) -> Lines:
     """Write the sample lines of `family` in a group of the shape of `key`, apart from their values."""
     if family.type in SUFFIXES:
         lines = [line for metric in family.metrics for line in _lines(family.name, metric, key)]
-        return Lines([head for head, _ in lines], [value for _, value in lines])
+        return Lines("\n".join([head for head, _ in lines]), [value for _, value in lines])
     before, after = _around(family.name)
     samples: list[Sample] = family.metrics  # type: ignore[assignment]  # of such types they are nothing else
-    return Lines([f"{before}{series.template(key)}{after}" for series, _ in samples], [value for _, value in samples])
+    heads = [f"{before}{series.template(key)}{after}" for series, _ in samples]
+    return Lines("\n".join(heads), [value for _, value in samples])
 
 
 def split_template(template: str) -> list[str]:

@@ -50,7 +50,7 @@ class Layout(NamedTuple):
         """Make it of what the rules make of the example of a form, whose values say where they stand in the body."""
         lines = [sample_lines(family, write.key) for family in families]
         # The last %s of each line stands for nothing: so a line ends where a piece does.
-        texts = [split_template("\n".join([f"{head}%s" for head in each.heads])) for each in lines]
+        texts = [split_template(f"{each.heads}\n".replace("\n", "%s\n")) for each in lines]
         same = {text: text for each in texts for text in each}  # many are, and each is kept once
         return cls(
             write.mold,

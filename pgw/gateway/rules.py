@@ -72,8 +72,8 @@ class Rules(NamedTuple):
         sizes = [len(each.values) for each in lines]
         self.limits.check_series(sizes)
         named = signature(families, [each.heads for each in lines], checked=self.checked)
-        values = ["".join([f"{value}\n" for value in each.values]).encode() for each in lines]
-        heads = [("\n".join(each.heads) % (key.values * len(each.heads))).encode() for each in lines]
+        values = ["\n".join([*each.values, ""]).encode() for each in lines]
+        heads = [(each.heads % (key.values * len(each.values))).encode() for each in lines]
         unchecked = not self.checked
         fragments = [
             Fragment(each.name, each.type, each.help, b"", unchecked, details=each.details) for each in families

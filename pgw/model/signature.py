@@ -15,7 +15,7 @@ SIZE = 16
 """Bytes: enough that nobody finds two sets of series with one signature."""
 
 
-def signature(families: Sequence[Family], heads: Sequence[Sequence[str]], *, checked: bool) -> bytes:
+def signature(families: Sequence[Family], heads: Sequence[str], *, checked: bool) -> bytes:
     """Name what is pushed; `checked` and unchecked pushes never share a name.
 
     Args:
@@ -24,6 +24,4 @@ def signature(families: Sequence[Family], heads: Sequence[Sequence[str]], *, che
         checked: whether it was compared with what is stored.
     """
     named = [(f"{each.type:d}", each.name, each.help, bool(each.details)) for each in families]
-    lines = [repr((checked, *about, len(own))) for about, own in zip(named, heads, strict=True)]
-    lines += [line for own in heads for line in own]
-    return blake2b("\n".join(lines).encode(), digest_size=SIZE).digest()
+    return blake2b("\n\n".join([repr((checked, named)), *heads]).encode(), digest_size=SIZE).digest()

@@ -9,6 +9,7 @@ import pytest
 import wire
 from hypothesis import given
 from hypothesis import strategies as st
+from lines import write_samples
 
 from pgw.cli import archive
 from pgw.cli.archive import Archive
@@ -17,7 +18,6 @@ from pgw.errors import ArchiveError
 from pgw.formats.moments import in_utc
 from pgw.formats.protobuf_reader import read_protobuf
 from pgw.formats.text_reader import TextReader
-from pgw.formats.text_writer import write_samples
 from pgw.model.family import Exposition
 from pgw.model.group import Fragment, Group
 from pgw.model.grouping import GroupingKey

@@ -4,6 +4,7 @@ import pytest
 import wire
 from hypothesis import given
 from hypothesis import strategies as st
+from lines import write_samples
 from prometheus_client.parser import text_string_to_metric_families
 
 from pgw.formats import metrics_pb2 as pb
@@ -15,7 +16,7 @@ from pgw.formats.escaping import (
     escape_message,
     escape_metric_name,
 )
-from pgw.formats.text_writer import write_head, write_samples
+from pgw.formats.text_writer import write_head
 from pgw.model.family import Family, Histogram, Summary, Type
 from pgw.model.grouping import GroupingKey
 from pgw.model.names import is_label_name, is_metric_name

@@ -8,11 +8,11 @@ import pytest
 import wire
 from hypothesis import given
 from hypothesis import strategies as st
+from lines import write_samples
 
 from pgw.formats.json_writer import group_json, status_json
 from pgw.formats.protobuf_reader import read_protobuf
 from pgw.formats.text_reader import TextReader
-from pgw.formats.text_writer import write_samples
 from pgw.model.family import Exposition, Type
 from pgw.model.group import Fragment, Group
 from pgw.model.grouping import GroupingKey, Labels

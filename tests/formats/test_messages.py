@@ -9,13 +9,13 @@ import pytest
 import wire
 from hypothesis import given
 from hypothesis import strategies as st
+from lines import write_samples
 
 from pgw.formats import metrics_pb2 as pb
 from pgw.formats.messages import stamp, to_message
 from pgw.formats.protobuf_reader import read_protobuf
 from pgw.formats.protobuf_writer import write_delimited
 from pgw.formats.text_reader import TextReader
-from pgw.formats.text_writer import write_samples
 from pgw.model.family import Exposition, Type
 from pgw.model.group import Fragment
 from pgw.model.grouping import GroupingKey

@@ -7,11 +7,11 @@ import pytest
 import wire
 from hypothesis import given
 from hypothesis import strategies as st
+from lines import write_samples
 
 from pgw.errors import BadBody, InconsistentPush
 from pgw.formats.protobuf_reader import read_protobuf
 from pgw.formats.text_reader import TextReader
-from pgw.formats.text_writer import write_samples
 from pgw.model.consistency import check, check_readable, without_duplicates
 from pgw.model.family import Exposition, Type
 from pgw.model.grouping import GroupingKey

@@ -10,13 +10,14 @@ import pytest
 from bodies import BODIES, SAMPLES
 from hypothesis import given
 from hypothesis import strategies as st
+from lines import write_samples
 from prometheus_client.parser import text_string_to_metric_families
 
 from pgw.errors import InconsistentPush, ParseError
 from pgw.formats.numbers import format_float
 from pgw.formats.recent import LONGEST_REMEMBERED
 from pgw.formats.text_reader import TextReader
-from pgw.formats.text_writer import write_head, write_samples
+from pgw.formats.text_writer import write_head
 from pgw.model.consistency import check
 from pgw.model.family import Exposition, Family, Histogram, Metric, Summary, Type
 from pgw.model.grouping import GroupingKey

@@ -3,8 +3,9 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from lines import write_samples
 
-from pgw.formats.text_writer import split_template, write_head, write_samples
+from pgw.formats.text_writer import split_template, write_head
 from pgw.model.family import Family, Histogram, Metric, Summary, Type
 from pgw.model.grouping import GroupingKey
 from pgw.model.series import Series

@@ -5,12 +5,12 @@ from bodies import BODIES, ORDINARY_BODIES, OTHER_VALUES, with_values
 from gateways import Replica, read_text, replica
 from hypothesis import given
 from hypothesis import strategies as st
+from lines import write_samples
 from servers import RedisServer
 
 from pgw.errors import BadGroupingKey, OverLimit, ParseError, PushError, PushTooLarge
 from pgw.formats.forms import Filled
 from pgw.formats.text_reader import TextReader
-from pgw.formats.text_writer import write_samples
 from pgw.gateway.known import Known
 from pgw.gateway.limits import PushLimits
 from pgw.gateway.rules import Rules

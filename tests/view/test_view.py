@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+from lines import write_samples
 from prometheus_client.parser import text_string_to_metric_families
 
-from pgw.formats.text_writer import write_head, write_samples
+from pgw.formats.text_writer import write_head
 from pgw.model.consistency import without_duplicates
 from pgw.model.family import Family, Histogram, Metric, Summary, Type
 from pgw.model.group import Fragment
