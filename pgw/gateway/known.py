@@ -99,8 +99,9 @@ class Known:
         if layout is None:
             return None
         self._rules.admit(key)
-        values, heads = layout.filled(pushed.values), partial(layout.heads, key)
-        return Write(key, layout.mold, values, heads, lifetime=lifetime, is_known=True)
+        return Write(
+            key, layout.mold, layout.filled(pushed.values), heads=partial(layout.heads, key), lifetime=lifetime
+        )
 
     def _learnt(self, key: GroupingKey, form: Form) -> Layout | None:
         """Ask the rules about a form; None if they refuse it."""

@@ -33,12 +33,10 @@ class Write(NamedTuple):
     """Of each of its families: the values of its sample lines, each with a newline behind it."""
     heads: Callable[[], Sequence[bytes]]
     """Makes of each family: its sample lines as they are scraped, each up to its value, joined by newlines. Called only
-    if the group does not hold just these."""
+    if the group may hold others."""
     guard: Guard = NO_GUARD
     lifetime: int = 0
     """Microseconds from this push on after which its families expire; 0: never."""
-    is_known: bool = False
-    """Whether pushes of this mold came before, so that the group most likely was pushed with it."""
 
 
 class Limits(NamedTuple):

@@ -24,6 +24,8 @@ class Mold(NamedTuple):
     """16 bytes that say which series of which types these are: if the group was last written with the same
     signature, it holds just these."""
     checked: bool
+    has_details: bool
+    """Whether a push is more than lines and values."""
     around: Sequence[tuple[bytes, bytes]]
     """What stands before and behind the heads of each family, see packed_around."""
     names: Sequence[bytes]
@@ -38,6 +40,7 @@ class Mold(NamedTuple):
             {each.name: each.type for each in fragments},
             signature,
             checked,
+            any(each.details for each in fragments),
             list(map(packed_around, fragments, sizes)),
             [values_field(each.name) for each in fragments],
             [each.pushed_at for each in fragments],

@@ -11,11 +11,7 @@ import random
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
-from pgw.errors import (
-    StoreConflict,
-    StoreRefused,
-    StoreUnavailable,
-)
+from pgw.errors import StoreConflict, StoreRefused, StoreUnavailable
 from pgw.model.group import Group
 from pgw.model.grouping import GroupingKey
 from pgw.store import codec, scripts
@@ -25,7 +21,6 @@ from pgw.store.link import Argument, Call, Link, Reply
 from pgw.store.primary import read_url
 from pgw.store.replies import (
     STORED,
-    STORED_BESIDE,
     UNKNOWN,
     read_changes,
     read_verdict,
@@ -51,8 +46,8 @@ REASON_CHARACTERS = 500
 """Of why a push was refused that are kept: the reasons are a line each, but some quote what the client sent."""
 GROUPS_AT_ONCE = 64
 """Groups read or removed in one call: a millisecond or two of Redis for groups of ordinary size."""
-SHARED_REMEMBERED = 10_000
-"""Groups that are known to be pushed to in parts, each a number: a megabyte or so."""
+WHOLE_REMEMBERED = 100_000
+"""Groups that are known to take values alone, as many as grouping keys are remembered: a number each, ten megabytes."""
 FAMILIES_AT_ONCE = 1_000
 """Families after which a call that removes groups leaves the rest to the next one: about 10 ms of Redis."""
 
@@ -88,9 +83,9 @@ class RedisStore:
         self._linger = linger
         self._limits = limits
         self._expiring = asyncio.Lock()
-        self._shared: set[int] = set()
-        """Groups, by the hash of their name, that held other families too when they were pushed to last: they do not
-        take values alone."""
+        self._whole: set[int] = set()
+        """Hashes of the names of groups and the signatures of what they hold, and nothing else, as far as this worker
+        knows. Somebody else may have pushed since; then the script says so."""
         self._primary = read_url(url, slot_of=self._keys.changes, timeout=timeout)
         self._reader = Link(self._primary, timeout)
         self._writing = Link(self._primary, timeout + (confirmation.seconds if confirmation.replicas else 0.0))
@@ -197,6 +192,8 @@ class RedisStore:
             part = names[start : start + GROUPS_AT_ONCE]
             [replies] = await self._reader.call(Call.of(self._groups, [*map(self._keys.group, part)]))
             found += map(readable_group, part, replies)
+            if any(reply and group is None for reply, group in zip(replies, found[start:], strict=True)):
+                self._whole.clear()  # somebody has broken a group: the next push writes it as a whole
         return found
 
     async def copies(self, wanted: Sequence[tuple[str, str]]) -> list[Copy]:
@@ -284,21 +281,24 @@ class RedisStore:
         await self._primary.close()
 
     async def _write(self, write: Write, mode: str) -> Mapping[str, str]:
-        reply: Reply = UNKNOWN
-        if write.is_known and write.guard is NO_GUARD and hash(write.key.name) not in self._shared:
+        mark = hash((write.key.name, write.mold.signature))
+        if mark in self._whole:
             reply = await self._writer.write(self._fresh_part(write))
             if reply == STORED:
                 return {}
-        if reply == UNKNOWN:
-            reply = await self._send(write.key, lambda settled: self._whole_part(write, mode, settled))
-            self._remember(write.key, is_shared=reply == STORED_BESIDE)
+            self._whole.discard(mark)
+            if reply != UNKNOWN:
+                return read_verdict(reply, write, self._limits)
+        reply = await self._send(write.key, lambda settled: self._whole_part(write, mode, settled))
+        if reply == STORED and write.values and not write.mold.has_details:
+            self._remember(mark)
         return read_verdict(reply, write, self._limits)
 
-    def _remember(self, key: GroupingKey, *, is_shared: bool) -> None:
-        """Remember whether a group holds other families beside those that it was pushed."""
-        if is_shared and len(self._shared) == SHARED_REMEMBERED:
-            self._shared.clear()  # each is learnt again by one more round trip
-        (self._shared.add if is_shared else self._shared.discard)(hash(key.name))
+    def _remember(self, mark: int) -> None:
+        """Remember that a group holds what it was pushed and nothing else, so that next time the values will do."""
+        if len(self._whole) == WHOLE_REMEMBERED:
+            self._whole.pop()  # any: groups come in turn, and of those that came last all would go before they are back
+        self._whole.add(mark)
 
     async def _send(self, key: GroupingKey, make: Callable[[str], Part | Call]) -> Reply:
         """Send a write, and whatever has to come before it; `make` as in `_settle`."""

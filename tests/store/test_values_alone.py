@@ -1,4 +1,4 @@
-"""Pushes of known series: their values come alone, and with all else only where the group does not hold them."""
+"""Pushes of what the group holds already: the values come alone, and all else only where it may hold something else."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import redis
 from pushes import JOB, KEYS, OTHER, client, family, group, opened, read, write
 from servers import RedisServer
 
-from pgw.model.family import Type
 from pgw.model.grouping import GroupingKey
 from pgw.store.base import Guard, Write
 from pgw.store.redis_store import RedisStore
@@ -32,7 +31,7 @@ def connection(redis_server: RedisServer) -> Iterator[redis.Redis]:
 
 
 def pushed(value: str, *, key: GroupingKey = JOB, names: str = "ab") -> Write:
-    return write(key, *(family(name, value=value) for name in names), known=True)
+    return write(key, *(family(name, value=value) for name in names))
 
 
 async def shown(store: RedisStore, key: GroupingKey = JOB) -> list[str]:
@@ -54,32 +53,45 @@ def mark(connection: redis.Redis) -> None:
 
 
 async def test_nothing_but_the_header_and_the_values_is_written(store: RedisStore, connection: redis.Redis) -> None:
-    await store.push(write(JOB, family("a"), family("b")))
+    await store.push(pushed("1"))
     mark(connection)
-    assert await calls(connection, store.push(pushed("2"))) == 1
+    for verb in (store.push, store.replace):
+        assert await calls(connection, verb(pushed("2"))) == 1
     assert await shown(store) == ["x 2", "b 2"]
     assert set(connection.hkeys(KEYS.group(JOB.name))) == {b"", b"a", b"b", b"\xffa", b"\xffb"}
 
 
+async def gone_and_failed(store: RedisStore) -> None:
+    await store.delete(JOB)
+    await store.fail(JOB)
+
+
+BETWEEN: dict[str, Callable[[RedisStore], Awaitable[object]]] = {
+    "only a failure is left": gone_and_failed,
+    "there are other families": lambda store: store.replace(pushed("1", names="a")),
+    "there is one more": lambda store: store.push(pushed("1", names="c")),
+    "there are other series": lambda store: store.push(write(JOB, family("a"), family("b"), series="2")),
+    "nobody has checked it": lambda store: store.push(write(JOB, family("a"), family("b"), checked=False)),
+    "it has expired": lambda store: store.push(pushed("1")._replace(lifetime=1)),
+    "it was put back": lambda store: store.restore(pushed("1"), 5, 0),
+    "there is no group": lambda store: store.delete(JOB),
+    "there are no groups": lambda store: store.wipe(),
+}
+
+
 @pytest.mark.parametrize("verb", ["push", "replace"])
-@pytest.mark.parametrize(
-    "before",
-    [
-        pytest.param(lambda store: store.fail(JOB), id="no families"),
-        pytest.param(lambda store: store.push(pushed("1", names="a")), id="other families"),
-        pytest.param(lambda store: store.push(write(JOB, family("a"), family("b"), series="2")), id="other series"),
-        pytest.param(lambda store: store.push(write(JOB, family("a"), family("b"), checked=False)), id="unchecked"),
-        pytest.param(lambda store: store.push(pushed("1")._replace(lifetime=1)), id="it has expired"),
-        pytest.param(lambda store: store.delete(JOB), id="no group"),
-    ],
-)
-async def test_all_comes_with_them_where_the_group_does_not_hold_these_series(
-    store: RedisStore, before: Callable[[RedisStore], Awaitable[object]], verb: str
+@pytest.mark.parametrize("between", BETWEEN.values(), ids=BETWEEN)
+async def test_all_comes_again_where_somebody_else_has_pushed_or_deleted(
+    redis_server: RedisServer, store: RedisStore, between: Callable[[RedisStore], Awaitable[object]], verb: str
 ) -> None:
-    await before(store)
+    await store.push(pushed("1"))
+    async with opened(redis_server.url) as other:
+        await between(other)
     await store.push(pushed("5", key=OTHER))
     assert await getattr(store, verb)(pushed("2")) == {}
-    assert await shown(store) == ["a 2", "b 2"]
+    found = await read(store, JOB)
+    assert [each.text for each in found.fragments][:2] == [b"a 2\n", b"b 2\n"]
+    assert {each.pushed_at for each in found.fragments[:2]} == {found.pushed_at}
     assert await shown(store, OTHER) == ["a 5", "b 5"]
 
 
@@ -92,28 +104,25 @@ async def test_the_other_families_of_a_group_stay_as_they_are(store: RedisStore)
     assert 0 < first.pushed_at < last.pushed_at
 
 
-async def test_where_there_are_others_all_comes_at_once_until_there_are_none(
-    store: RedisStore, connection: redis.Redis
+async def test_a_push_takes_one_call_but_where_somebody_else_has_pushed(
+    redis_server: RedisServer, store: RedisStore, connection: redis.Redis
 ) -> None:
-    await store.push(pushed("1", names="ab"))
-    assert await calls(connection, store.push(pushed("2", names="a"))) == 2
-    assert await calls(connection, store.push(pushed("3", names="a"))) == 1
-    assert await calls(connection, store.replace(pushed("4", names="a"))) == 1
-    assert await calls(connection, store.push(pushed("5", names="a"))) == 1
-    assert await shown(store) == ["a 5"]
-    mark(connection)
-    await store.push(pushed("6", names="a"))
-    assert await shown(store) == ["x 6"], "the values came alone"
+    steps = [("ab", 1), ("ab", 1), ("a", 1), ("a", 1), ("ab", 2), ("ab", 1)]
+    async with opened(redis_server.url) as other:
+        for names, expected in steps:
+            assert await calls(connection, store.push(pushed("1", names=names))) == expected, names
+        await other.replace(pushed("1", names="c"))
+        assert await calls(connection, store.replace(pushed("2"))) == 2
+        assert await calls(connection, store.replace(pushed("2"))) == 1
 
 
-async def test_what_is_remembered_of_such_groups_is_bounded(store: RedisStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pgw.store.redis_store.SHARED_REMEMBERED", 3)
-    for number in range(10):
-        key = group(job=f"j{number}")
-        await store.push(pushed("1", key=key, names="b"))
-        await store.push(pushed("2", key=key, names="a"))
-        assert len(store._shared) <= 3
-        assert await shown(store, key) == ["a 2", "b 1"]
+async def test_what_is_remembered_of_groups_is_bounded(store: RedisStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pgw.store.redis_store.WHOLE_REMEMBERED", 3)
+    for number in range(30):
+        key = group(job=f"j{number % 10}")
+        await store.push(pushed(str(number), key=key))
+        assert 0 < len(store._whole) <= 3
+        assert await shown(store, key) == [f"a {number}", f"b {number}"]
 
 
 async def test_what_was_compared_comes_with_all(store: RedisStore) -> None:
@@ -134,16 +143,24 @@ async def test_a_lifetime_comes_with_values_alone(store: RedisStore) -> None:
     assert (await read(store, JOB)).deadline == 0
 
 
-async def test_a_type_that_clashes_is_refused_though_the_series_are_known(store: RedisStore) -> None:
-    await store.push(write(OTHER, family("a", Type.COUNTER)))
-    with pytest.raises(Exception, match='"a" is not a family of type counter'):
-        await store.push(pushed("1"))
-    assert (await read(store, JOB)).failed_at
+async def test_what_is_more_than_lines_and_values_never_goes_without(store: RedisStore) -> None:
+    for details in ((b"one",), (b"two",), ()):
+        await store.push(write(JOB, family("a")._replace(details=details), series=str(len(details))))
+        [found] = (await read(store, JOB)).fragments
+        assert found.details == details
 
 
-async def test_what_was_put_back_is_of_the_push_that_comes_next(store: RedisStore) -> None:
-    await store.restore(pushed("1"), 5, 0)
-    assert {each.pushed_at for each in (await read(store, JOB)).fragments} == {0}
-    await store.push(pushed("2"))
-    found = await read(store, JOB)
-    assert {each.pushed_at for each in found.fragments} == {found.pushed_at} != {5}
+async def test_a_group_that_somebody_broke_is_written_anew_once_it_was_seen(
+    store: RedisStore, connection: redis.Redis, caplog: pytest.LogCaptureFixture
+) -> None:
+    await store.push(pushed("1"))
+    connection.hset(KEYS.group(JOB.name), "a", "broken")
+    assert await store.groups([JOB.name]) == [None]
+    assert "it is not shown until it is pushed with PUT or deleted" in caplog.text
+    await store.replace(pushed("2"))
+    assert await shown(store) == ["a 2", "b 2"]
+
+
+async def test_an_empty_push_takes_one_call(store: RedisStore, connection: redis.Redis) -> None:
+    for _ in range(3):
+        assert await calls(connection, store.replace(write(JOB))) == 1

@@ -17,15 +17,13 @@ async def main(url: str, name: str, times: int) -> None:
             # Now and then other series, so that not every push takes the short way.
             series = str(number % 3)
             await asyncio.gather(
-                store.push(write(group(job="own", worker=name), *own, series=series, known=True)),
-                store.replace(write(group(job="shared", worker="all"), *shared, series=series, known=True)),
+                store.push(write(group(job="own", worker=name), *own, series=series)),
+                store.replace(write(group(job="shared", worker="all"), *shared, series=series)),
             )
             if number % 50 == 49:
                 await store.delete(group(job="passing", worker="all"))
             else:
-                await store.push(
-                    write(group(job="passing", worker="all"), *shared, series=series, known=number % 2 > 0)
-                )
+                await store.push(write(group(job="passing", worker="all"), *shared, series=series))
 
 
 if __name__ == "__main__":

@@ -60,12 +60,7 @@ def family(name: str, kind: Type = Type.GAUGE, value: str = "1") -> Fragment:
 
 
 def write(
-    key: GroupingKey,
-    *families: Fragment,
-    checked: bool = True,
-    guard: Guard = NO_GUARD,
-    series: str = "",
-    known: bool = False,
+    key: GroupingKey, *families: Fragment, checked: bool = True, guard: Guard = NO_GUARD, series: str = ""
 ) -> Write:
     """A push whose signature is told by types, names and `series`, which stands for the label sets."""
     seen = f"{checked} {series} " + " ".join(f"{each.type} {each.name}" for each in families)
@@ -73,7 +68,7 @@ def write(
     sizes = [each.lines for each in fragments]
     mold = Mold.of(fragments, sizes, blake2b(seen.encode(), digest_size=16).digest(), checked=checked)
     heads, values = zip(*(parted(each.text) for each in fragments), strict=True) if fragments else ((), ())
-    return Write(key, mold, values, lambda: heads, guard, is_known=known)
+    return Write(key, mold, values, lambda: heads, guard)
 
 
 def parted(text: bytes) -> tuple[bytes, bytes]:
