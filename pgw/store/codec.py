@@ -14,8 +14,8 @@ is the array [push time, failure time, deadline, time of the whole, signature, {
 length, so that the scripts build and read the header by position and redis-cli shows it to a person.
 """
 
-import sys
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from operator import add
 
 import msgpack
@@ -42,9 +42,9 @@ _BEFORE_HEADS = b"%c%c%c\xc4\x08%08d%b\xc6"
 """How many parts, type, flags, 8 digits, help; and what makes one object of bytes whose number follows in 4 bytes."""
 _BYTES_16 = b"\xc4\x10"
 """What makes one object of 16 bytes."""
-_Field = tuple[bytes, bytes]
-"""The name of a field, and what it holds."""
 _TYPES = {int(kind): kind for kind in Type}
+FAMILIES_REMEMBERED = 1_000
+"""Names that are decoded once: groups hold the same few families, and keep one name for all of them."""
 MOST_LINES = 99_999_999
 """As many as 8 digits can say; the lines of one family in one group would have gigabytes then."""
 
@@ -118,34 +118,32 @@ def decode_group(name: str, fields: Sequence[bytes]) -> Group | None:
     if not fields:
         return None
     try:
-        header, families = _by_name(fields)
-        *times, _signature, labels = msgpack.unpackb(header)
-        pushed_at, failed_at, deadline, whole = map(_moment, times)
-        # Groups hold the same few families: their names are kept once, and not once for each group.
-        fragments = tuple(
-            [
-                decode_fragment(sys.intern(field.decode()), value, values, whole)
-                for (field, value), (_, values) in families
-            ]
-        )
-        return Group(GroupingKey(_labels(labels)), pushed_at, failed_at, fragments, deadline)
+        return _group(fields)
     except CorruptGroup as error:
         raise CorruptGroup(name, f"family {error.key}: {error.reason}") from error
     except (ValueError, TypeError, AttributeError, msgpack.UnpackException) as error:
         raise CorruptGroup(name, f"{type(error).__name__}: {error}") from error
 
 
-def _by_name(fields: Sequence[bytes]) -> tuple[bytes, list[tuple[_Field, _Field]]]:
-    """The header, and the two fields of each family."""
+def _group(fields: Sequence[bytes]) -> Group:
     (first, header), *rest = sorted(zip(fields[::2], fields[1::2], strict=True))
     if first != HEADER_FIELD:
         raise ValueError("it has no header")
+    *times, _signature, labels = msgpack.unpackb(header)
+    pushed_at, failed_at, deadline, whole = map(_moment, times)
+    fragments = []
     half = len(rest) // 2  # those with values begin with what no name begins with, and come last
-    families = list(zip(rest[:half], rest[half:], strict=True))
-    for (field, _), (values, _) in families:
-        if values != _VALUES + field:
-            raise ValueError(f"the fields {field!r} and {values!r} are not of one family")
-    return header, families
+    for (field, value), (own, values) in zip(rest[:half], rest[half:], strict=True):
+        if own != _VALUES + field:
+            raise ValueError(f"the fields {field!r} and {own!r} are not of one family")
+        fragments.append(decode_fragment(_family(field), value, values, whole))
+    key = GroupingKey(tuple(sorted(labels.items())))
+    return Group(key, pushed_at, failed_at, tuple(fragments), deadline)
+
+
+@lru_cache(FAMILIES_REMEMBERED)
+def _family(field: bytes) -> str:
+    return field.decode()
 
 
 def _joined(heads: bytes, values: bytes) -> bytes:
@@ -155,13 +153,6 @@ def _joined(heads: bytes, values: bytes) -> bytes:
     if len(before) != len(behind) or behind[-1]:
         raise ValueError(f"{len(before) - 1} lines have {len(behind) - 1} values")
     return b"\n".join(map(add, before, behind))
-
-
-def _labels(labels: dict[str, str]) -> Labels:
-    for name, value in labels.items():
-        if type(name) is not str or type(value) is not str:
-            _require((name, value), str)
-    return tuple(sorted(labels.items()))
 
 
 def _moment(text: str) -> int:

@@ -21,8 +21,8 @@ class Mold(NamedTuple):
     types: Mapping[str, Type]
     """Of the families, by their names and in their order."""
     signature: bytes
-    """16 bytes that say which series of which types these are: if the group was last written with the same
-    signature, it holds just these."""
+    """16 bytes that say all that these are but for their values: if the group was last written with the same signature,
+    it holds just these."""
     checked: bool
     has_details: bool
     """Whether a push is more than lines and values."""
