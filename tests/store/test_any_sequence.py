@@ -221,27 +221,13 @@ class AnySequence(RuleBasedStateMachine):
         lifetime=LIFETIME,
     )
     def push(
-        self,
-        key: GroupingKey,
-        pushed: dict[str, Type],
-        verb: str,
-        *,
-        checked: bool,
-        series: str,
-        lifetime: int,
+        self, key: GroupingKey, pushed: dict[str, Type], verb: str, *, checked: bool, series: str, lifetime: int
     ) -> None:
         self.last = key, pushed, checked, series
         self.send(key, pushed, verb, checked=checked, series=series, lifetime=lifetime)
 
     def send(
-        self,
-        key: GroupingKey,
-        pushed: dict[str, Type],
-        verb: str,
-        *,
-        checked: bool,
-        series: str,
-        lifetime: int,
+        self, key: GroupingKey, pushed: dict[str, Type], verb: str, *, checked: bool, series: str, lifetime: int
     ) -> None:
         self.value += 1
         lines = {name: f'{name}{{s="{series}"}} {self.value}\n'.encode() for name in pushed}
