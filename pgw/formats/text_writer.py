@@ -1,7 +1,7 @@
 """The text format 0.0.4, written.
 
 In: a family and the grouping key that it was pushed to.
-Out: its sample lines as a scrape shows them, and the lines above them.
+Out: its sample lines as a scrape shows them, apart from their values, and the lines above them.
 Never: sorts or checks metrics; what reaches it has passed the rules of model/consistency.py.
 Follows: expfmt/text_create.go of prometheus/common (behaviour page, section 1.2).
 
@@ -9,7 +9,7 @@ The lines of a family are put together as one template, so that the grouping lab
 filled in once. Numbers are canonical text already, and hold no `%`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from pgw.model.consistency import SUFFIXES
@@ -43,6 +43,11 @@ def sample_lines(family: Family, key: GroupingKey) -> Lines:
     samples: list[Sample] = family.metrics  # type: ignore[assignment]  # of such types they are nothing else
     heads = [f"{before}{series.template(key)}{after}" for series, _ in samples]
     return Lines("\n".join(heads), [value for _, value in samples])
+
+
+def write_values(values: Sequence[str]) -> bytes:
+    """Write values as they are stored, each with a newline behind it."""
+    return "\n".join([*values, ""]).encode()
 
 
 def split_template(template: str) -> list[str]:

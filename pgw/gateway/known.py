@@ -17,7 +17,7 @@ from typing import NamedTuple
 from pgw.errors import OverLimit, PushError
 from pgw.formats.forms import Filled, Form, picker
 from pgw.formats.recent import Recent
-from pgw.formats.text_writer import sample_lines, split_template
+from pgw.formats.text_writer import sample_lines, split_template, write_values
 from pgw.gateway.rules import Rules
 from pgw.model.family import Family
 from pgw.model.grouping import GroupingKey
@@ -65,7 +65,7 @@ class Layout(NamedTuple):
     def filled(self, values: Sequence[str]) -> list[bytes]:
         """The values of each family, as they are stored, out of those of the body."""
         picked = self.pick(values)
-        return [("\n".join(picked[own]) + "\n").encode() for own in self.values]
+        return [write_values(picked[own]) for own in self.values]
 
     def heads(self, key: GroupingKey) -> list[bytes]:
         """The heads of each family in a group. To join pieces takes a third of the time of formatting a template."""

@@ -8,7 +8,7 @@ Never: needs a store; what may stand beside other groups, and how much in all, i
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from pgw.formats.text_writer import sample_lines
+from pgw.formats.text_writer import sample_lines, write_values
 from pgw.gateway.limits import UNLIMITED, PushLimits
 from pgw.gateway.push_times import NAMES as PUSH_TIMES
 from pgw.model import consistency
@@ -72,7 +72,7 @@ class Rules(NamedTuple):
         sizes = [len(each.values) for each in lines]
         self.limits.check_series(sizes)
         named = signature(families, [each.heads for each in lines], checked=self.checked)
-        values = ["\n".join([*each.values, ""]).encode() for each in lines]
+        values = [write_values(each.values) for each in lines]
         heads = [(each.heads % (key.values * len(each.values))).encode() for each in lines]
         unchecked = not self.checked
         fragments = [

@@ -19,14 +19,7 @@ from pgw.store.base import NO_GUARD, NO_LIMITS, Changes, Copy, Feed, Guard, Limi
 from pgw.store.keys import Keys
 from pgw.store.link import Argument, Call, Link, Reply
 from pgw.store.primary import read_url
-from pgw.store.replies import (
-    STORED,
-    UNKNOWN,
-    read_changes,
-    read_verdict,
-    readable_fragment,
-    readable_group,
-)
+from pgw.store.replies import STORED, UNKNOWN, read_changes, read_verdict, readable_fragment, readable_group
 from pgw.store.watch import Watch
 from pgw.store.writer import UNCONFIRMED, Confirmation, Part, Writer
 
@@ -47,7 +40,7 @@ REASON_CHARACTERS = 500
 GROUPS_AT_ONCE = 64
 """Groups read or removed in one call: a millisecond or two of Redis for groups of ordinary size."""
 WHOLE_REMEMBERED = 100_000
-"""Groups that are known to take values alone, as many as grouping keys are remembered: a number each, ten megabytes."""
+"""Groups that are known to take values alone, as many as grouping keys are remembered: a number each, 7 MB."""
 FAMILIES_AT_ONCE = 1_000
 """Families after which a call that removes groups leaves the rest to the next one: about 10 ms of Redis."""
 

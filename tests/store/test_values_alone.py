@@ -40,9 +40,10 @@ async def shown(store: RedisStore, key: GroupingKey = JOB) -> list[str]:
 
 async def calls(connection: redis.Redis, doing: Awaitable[object]) -> int:
     """How often something has called a script that counts the changes."""
-    before = connection.get(KEYS.version)
+    before: Any = connection.get(KEYS.version)
     assert await doing == {}
-    return int(str(connection.get(KEYS.version), "ascii")) - int(str(before or b"0", "ascii"))  # type: ignore[arg-type]
+    after: Any = connection.get(KEYS.version)
+    return int(after) - int(before or 0)
 
 
 def mark(connection: redis.Redis) -> None:

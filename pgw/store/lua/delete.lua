@@ -42,7 +42,7 @@ end
 local function drop(key, name, shape, fields)
   if removes then
     remove(keys, key, name, shape, fields, epoch, kept)
-    removed = removed + #fields / 4
+    removed = removed + #fields / 4  -- two for each family, each with its name
   end
   return 1
 end
