@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from selenium import webdriver
-from selenium.common.exceptions import StaleElementReferenceException
+from selenium.common.exceptions import StaleElementReferenceException, WebDriverException
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 ARGUMENTS = ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--hide-scrollbars")
 WAIT_SECONDS = 20.0  # a busy machine with two cores took 3 for a page
+GONE = "Node with given id does not belong to the document"
+"""What chromedriver says of an element, instead of that it is stale, if the next page comes while it is asked for."""
 WIDE, NARROW = (1200, 900), (360, 740)
 ENTER, ESCAPE, TAB = Keys.ENTER, Keys.ESCAPE, Keys.TAB
 
@@ -73,9 +75,17 @@ class Browser:
         self.driver.execute_cdp_cmd(name, parameters)
 
     def wait(self, condition: Callable[[], object], what: str) -> None:
-        """Wait until something is so."""
-        waiting = WebDriverWait(self.driver, WAIT_SECONDS, 0.05, [StaleElementReferenceException])
-        waiting.until(lambda _: condition(), what)
+        """Wait until something is so; an element that is of the page before says nothing."""
+
+        def is_so(_driver: object) -> object:
+            try:
+                return condition()
+            except WebDriverException as error:
+                if isinstance(error, StaleElementReferenceException) or GONE in str(error):
+                    return False
+                raise
+
+        WebDriverWait(self.driver, WAIT_SECONDS, 0.05).until(is_so, what)
 
     def size(self, width: int, height: int) -> None:
         """Make the window so large."""
