@@ -73,7 +73,7 @@ async def _found(settings: Settings, given: Words) -> str:
 async def _summary(settings: Settings, choice: Choice, *, as_json: bool) -> str:
     survey = Survey()
     async with opened(settings) as store:
-        feed = (await store.changes(Feed())).feed
+        feed = (await store.changes(Feed(), follows=False)).feed
         context = Context(feed, await store.server(), await _rest(store))
         async for groups in slices(store, await chosen_names(store, choice), "reading", stays=False):
             sizes = await store.sizes([group.key.name for group in groups]) if context.rest is not None else None

@@ -197,8 +197,14 @@ class Store(Protocol):
         """
         ...
 
-    async def changes(self, feed: Feed) -> Changes:
-        """Tell what has changed; includes every write that was answered before the call."""
+    async def changes(self, feed: Feed, *, follows: bool = True) -> Changes:
+        """Tell what has changed; includes every write that was answered before the call.
+
+        Args:
+            feed: up to where the caller knows everything.
+            follows: whether the caller will come again with the feed of the answer. That is noted, so somebody who only
+                looks, and may write nothing, does without.
+        """
         ...
 
     async def groups(self, names: Sequence[str]) -> list[Group | None]:

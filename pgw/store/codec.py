@@ -10,8 +10,9 @@ value, the blank before that included. To the array the details of the metrics a
 stands the time of the push that wrote it (16 digits, microseconds since 1970, written by the script), if that is not
 the time of the whole: that of the last push after which the group held what was pushed and nothing else. The other,
 whose name is a byte longer, has the values of these lines, each with a newline behind it. The header, in the field "",
-is the array [push time, failure time, deadline, time of the whole, signature, {label: value}]. Times are text of one
-length, so that the scripts build and read the header by position and redis-cli shows it to a person.
+is the array [push time, failure time, deadline, time of the whole, version, signature, {label: value}]. Times and the
+version, under which the changes list the group, are text of one length, so that the scripts build and read the header
+by position and redis-cli shows it to a person.
 """
 
 from collections.abc import Iterable, Sequence
@@ -129,7 +130,7 @@ def _group(fields: Sequence[bytes]) -> Group:
     (first, header), *rest = sorted(zip(fields[::2], fields[1::2], strict=True))
     if first != HEADER_FIELD:
         raise ValueError("it has no header")
-    *times, _signature, labels = msgpack.unpackb(header)
+    *times, _version, _signature, labels = msgpack.unpackb(header)
     pushed_at, failed_at, deadline, whole = map(_moment, times)
     fragments = []
     half = len(rest) // 2  # those with values begin with what no name begins with, and come last

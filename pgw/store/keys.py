@@ -20,6 +20,8 @@ class Keys:
         """hash: family -> how many groups hold it, by type and shape: `1 instance,job=12;1 job=3`."""
         self.version = f"{tag}:version"
         """string: counts the changes."""
+        self.read = f"{tag}:read"
+        """string: the version up to which somebody has read the changes, and will ask for what comes after it."""
         self.epoch = f"{tag}:epoch"
         """string: a random name of this store; another one means another store under the same keys."""
         self.deadlines = f"{tag}:deadlines"

@@ -40,7 +40,8 @@ REASON_CHARACTERS = 500
 GROUPS_AT_ONCE = 64
 """Groups read or removed in one call: a millisecond or two of Redis for groups of ordinary size."""
 WHOLE_REMEMBERED = 100_000
-"""Groups that are known to take values alone, as many as grouping keys are remembered: a number each, 7 MB."""
+"""Groups that are known to take values alone, as many as grouping keys are remembered: 4 MB, and the names of groups
+whose keys are not."""
 FAMILIES_AT_ONCE = 1_000
 """Families after which a call that removes groups leaves the rest to the next one: about 10 ms of Redis."""
 
@@ -76,9 +77,9 @@ class RedisStore:
         self._linger = linger
         self._limits = limits
         self._expiring = asyncio.Lock()
-        self._whole: set[int] = set()
-        """Hashes of the names of groups and the signatures of what they hold, and nothing else, as far as this worker
-        knows. Somebody else may have pushed since; then the script says so."""
+        self._whole: dict[str, bytes] = {}
+        """Names of groups, and the signatures of what they hold, and nothing else, as far as this worker knows. If
+        somebody else has pushed since, the script says so."""
         self._primary = read_url(url, slot_of=self._keys.changes, timeout=timeout)
         self._reader = Link(self._primary, timeout)
         self._writing = Link(self._primary, timeout + (confirmation.seconds if confirmation.replicas else 0.0))
@@ -161,13 +162,13 @@ class RedisStore:
             await self._expire_groups([GroupingKey.from_name(name.decode()) for name in due])
         return len(due) == EXPIRE_AT_ONCE
 
-    async def changes(self, feed: Feed) -> Changes:
+    async def changes(self, feed: Feed, *, follows: bool = True) -> Changes:
         """See Store.changes; a large answer is read in several parts."""
-        first = await self._read_changes(feed, "")
+        first = await self._read_changes(feed, follows=follows)
         if feed.version and feed.source != self._reader.source:
             # Another server, or the same one after a failover, may issue the same versions for other changes.
             feed = Feed()
-            first = await self._read_changes(feed, "")
+            first = await self._read_changes(feed, follows=follows)
         source = self._reader.source
         changed, cursor = [*map(bytes.decode, first[3])], first[4]
         while cursor:
@@ -202,7 +203,7 @@ class RedisStore:
 
     async def names(self) -> list[str]:
         """See Store.names."""
-        return sorted(set((await self.changes(Feed())).changed))
+        return sorted(set((await self.changes(Feed(), follows=False)).changed))
 
     async def server(self) -> Server:
         """See Store.server."""
@@ -258,7 +259,7 @@ class RedisStore:
 
     async def greet(self) -> None:
         """See Store.greet."""
-        await self._read_changes(Feed(), "")
+        await self._read_changes(Feed())
 
     async def follow(self) -> None:
         """See Store.follow."""
@@ -274,24 +275,24 @@ class RedisStore:
         await self._primary.close()
 
     async def _write(self, write: Write, mode: str) -> Mapping[str, str]:
-        mark = hash((write.key.name, write.mold.signature))
-        if mark in self._whole:
+        name, signature = write.key.name, write.mold.signature
+        if self._whole.get(name) == signature:
             reply = await self._writer.write(self._fresh_part(write))
             if reply == STORED:
                 return {}
-            self._whole.discard(mark)
+            self._whole.pop(name, None)
             if reply != UNKNOWN:
                 return read_verdict(reply, write, self._limits)
         reply = await self._send(write.key, lambda settled: self._whole_part(write, mode, settled))
         if reply == STORED and write.values and not write.mold.has_details:
-            self._remember(mark)
+            self._remember(name, signature)
         return read_verdict(reply, write, self._limits)
 
-    def _remember(self, mark: int) -> None:
+    def _remember(self, name: str, signature: bytes) -> None:
         """Remember that a group holds what it was pushed and nothing else, so that next time the values will do."""
-        if len(self._whole) == WHOLE_REMEMBERED:
-            self._whole.pop()  # any: groups come in turn, and of those that came last all would go before they are back
-        self._whole.add(mark)
+        if len(self._whole) >= WHOLE_REMEMBERED:
+            self._whole.popitem()  # the youngest: groups come in turn, and the oldest comes next
+        self._whole[name] = signature
 
     async def _send(self, key: GroupingKey, make: Callable[[str], Part | Call]) -> Reply:
         """Send a write, and whatever has to come before it; `make` as in `_settle`."""
@@ -338,7 +339,7 @@ class RedisStore:
         return Call.of(self._delete, touched, arguments)
 
     def _batch(self, parts: Sequence[Part]) -> Call:
-        touched = [*self._keys.of_all_groups, *[part.key for part in parts]]
+        touched = [*self._keys.of_all_groups, self._keys.read, *[part.key for part in parts]]
         arguments: list[Argument] = [self._keys.group(""), _new_epoch(), *self._limits]
         for part in parts:
             arguments += part.arguments
@@ -346,25 +347,24 @@ class RedisStore:
 
     def _fresh_part(self, write: Write) -> Part:
         """The values alone, for a group that holds these series."""
-        return self._part(write, write.mold.fresh(write.values), "")
+        return self._part(write, write.mold.signature, write.mold.fresh(write.values), "")
 
     def _whole_part(self, write: Write, mode: str, settled: str) -> Part:
         key, mold = write.key, write.mold
         checked = "checked" if mold.checked else "unchecked"
         rest = f"{mode} {checked} {key.shape} {key.twin or ''} {settled} {_guard_word(write.guard)}"
-        return self._part(write, mold.whole(write.heads(), write.values), rest)
+        ending = self._encode.ending(mold.signature, key.labels)
+        return self._part(write, ending, mold.whole(write.heads(), write.values), rest)
 
-    def _part(self, write: Write, fields: list[str | bytes], rest: str) -> Part:
-        ending = self._encode.ending(write.mold.signature, write.key.labels)
+    def _part(self, write: Write, ending: bytes, fields: list[str | bytes], rest: str) -> Part:
         words = (len(fields), write.lifetime, ending, *fields, rest)
         return Part(self._keys.group(write.key.name), words, sum(map(len, fields)))
 
-    async def _read_changes(self, feed: Feed, cursor: str) -> Reply:
+    async def _read_changes(self, feed: Feed, cursor: str = "", *, follows: bool = False) -> Reply:
         keys = self._keys
-        touched = (keys.changes, keys.tombstones, keys.version, keys.epoch, keys.telemetry)
-        [reply] = await self._reader.call(
-            Call.of(self._changes, touched, (feed.epoch, feed.version, cursor, NAMES_AT_ONCE))
-        )
+        touched = (keys.changes, keys.tombstones, keys.version, keys.epoch, keys.telemetry, keys.read)
+        words = (feed.epoch, feed.version, cursor, NAMES_AT_ONCE, "follow" if follows else "")
+        [reply] = await self._reader.call(Call.of(self._changes, touched, words))
         return [*reply[:4], reply[4].decode(), *reply[5:]]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import count
+
 import pytest
 from gateways import Noting, Replica, read_text, replica
 from pushes import INSTANCE, JOB, OTHER, group
@@ -219,9 +221,10 @@ async def test_a_push_that_was_compared_is_compared_again_when_its_rival_changes
 async def test_a_push_whose_rivals_never_rest_is_a_conflict(redis_server: RedisServer) -> None:
     async with replica(redis_server.url) as one, replica(redis_server.url) as other:
         await other.push(INSTANCE, "a 1\n")
+        numbers = count()
 
         async def move() -> None:
-            await other.push(INSTANCE, "a 2\n")
+            await other.push(INSTANCE, f'a{{n="{next(numbers)}"}} 1\n')
 
         one.store.before["push"] = move
         with pytest.raises(StoreConflict, match=f"changed {ATTEMPTS} times"):

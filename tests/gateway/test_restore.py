@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import count
+
 import pytest
 from gateways import Replica, read_text, replica
 from pushes import INSTANCE, JOB
@@ -28,11 +30,12 @@ async def test_a_group_is_restored_once_its_rivals_rest_even_at_the_last_attempt
 ) -> None:
     async with replica(redis_server.url) as one, replica(redis_server.url) as other:
         await other.push(INSTANCE, "a 1\n")
+        numbers = count()
 
         async def move() -> None:
-            """Before each of the first commits the rival is pushed again."""
+            """Before each of the first commits the rival is pushed other series."""
             if one.store.calls["restore"] <= moves:
-                await other.push(INSTANCE, "a 2\n")
+                await other.push(INSTANCE, f'a{{n="{next(numbers)}"}} 1\n')
 
         one.store.before["restore"] = move
         await restorer(one).restore(PAST)
@@ -45,9 +48,10 @@ async def test_a_group_is_restored_once_its_rivals_rest_even_at_the_last_attempt
 async def test_a_group_whose_rivals_never_rest_is_a_conflict_and_not_restored(redis_server: RedisServer) -> None:
     async with replica(redis_server.url) as one, replica(redis_server.url) as other:
         await other.push(INSTANCE, "a 1\n")
+        numbers = count()
 
         async def move() -> None:
-            await other.push(INSTANCE, "a 2\n")
+            await other.push(INSTANCE, f'a{{n="{next(numbers)}"}} 1\n')
 
         one.store.before["restore"] = move
         with pytest.raises(StoreConflict, match=f"changed {ATTEMPTS} times"):

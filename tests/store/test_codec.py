@@ -61,7 +61,7 @@ def fields(fragment: Fragment, whole: int = 0) -> tuple[bytes, bytes]:
 def header(labels: Labels, pushed_at: int = 0, failed_at: int = 0, whole: int = 0) -> bytes:
     """A header as the script writes it."""
     times = b"".join(b"\xb0" + moment(time) for time in (pushed_at, failed_at, 0, whole))
-    return b"\x96" + times + b"\xc4\x10" + b"s" * 16 + codec.Encoder().labels(labels)
+    return b"\x97" + times + b"\xb0" + b"0" * 15 + b"1" + b"\xc4\x10" + b"s" * 16 + codec.Encoder().labels(labels)
 
 
 HEADER = header(JOB.labels)

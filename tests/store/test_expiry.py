@@ -165,7 +165,7 @@ async def test_a_group_that_has_lingered_is_gone(redis_server: RedisServer, conn
         assert await store.names() == []
         assert (await store.changes(seen.feed)).deleted == [JOB.name]
         assert await count_of_expired(store) == 1
-        assert all_keys(connection) == {KEYS.version, KEYS.epoch, KEYS.telemetry, KEYS.tombstones}
+        assert all_keys(connection) == {KEYS.version, KEYS.read, KEYS.epoch, KEYS.telemetry, KEYS.tombstones}
 
 
 async def test_a_group_that_does_not_linger_is_gone_at_once(store: RedisStore, connection: redis.Redis) -> None:
@@ -176,7 +176,7 @@ async def test_a_group_that_does_not_linger_is_gone_at_once(store: RedisStore, c
     assert await store.names() == []
     assert sorted((await store.changes(seen.feed)).deleted) == [JOB.name, OTHER.name]
     assert await count_of_expired(store) == 1  # the other never had any metrics
-    assert all_keys(connection) == {KEYS.version, KEYS.epoch, KEYS.telemetry, KEYS.tombstones}
+    assert all_keys(connection) == {KEYS.version, KEYS.read, KEYS.epoch, KEYS.telemetry, KEYS.tombstones}
 
 
 async def test_what_lives_and_what_was_renewed_stays(store: RedisStore, connection: redis.Redis) -> None:

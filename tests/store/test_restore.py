@@ -148,7 +148,7 @@ async def test_a_family_of_groups_of_other_shapes_has_to_be_compared_first(store
     [copy] = await store.copies([(JOB.name, "a")])
     seen = Guard(shapes, {JOB.name: copy.version})
     assert await store.restore(restored._replace(guard=seen), PUSHED, 0) == {}
-    await store.push(write(JOB, family("a", value="2")))
+    await store.push(write(JOB, family("b")))
     assert await store.restore(restored._replace(guard=seen), PUSHED, 0) == shapes, "what was compared has changed"
 
 

@@ -323,7 +323,7 @@ async def test_a_witness_that_has_moved_makes_the_push_look_again(store: RedisSt
     [(version, _)] = await store.copies([(INSTANCE.name, "a")])
     guard = Guard({"a": "instance,job"}, {INSTANCE.name: version, "job/new/instance/n": ""})
     if change == "push":
-        await store.push(write(INSTANCE, family("a", value="2")))
+        await store.push(write(INSTANCE, family("a"), series="other"))
     elif change == "delete":
         await store.delete(INSTANCE)
     elif change == "fail":
@@ -338,8 +338,19 @@ async def test_a_witness_that_moves_in_the_same_batch_makes_the_push_look_again(
     await store.push(write(INSTANCE, family("a")))
     [(version, _)] = await store.copies([(INSTANCE.name, "a")])
     guard = Guard({"a": "instance,job"}, {INSTANCE.name: version})
-    pushes = [write(INSTANCE, family("a", value="2")), write(JOB, family("a"), guard=guard)]
+    pushes = [write(INSTANCE, family("a"), series="other"), write(JOB, family("a"), guard=guard)]
     assert await asyncio.gather(*map(store.push, pushes)) == [{}, {"a": "instance,job"}]
+
+
+@pytest.mark.parametrize("was_read", [False, True])
+async def test_a_witness_with_other_values_is_the_same_witness(store: RedisStore, *, was_read: bool) -> None:
+    await store.push(write(INSTANCE, family("a")))
+    if was_read:
+        await store.changes(Feed())
+    [(version, _)] = await store.copies([(INSTANCE.name, "a")])
+    await store.push(write(INSTANCE, family("a", value="2")))
+    guard = Guard({"a": "instance,job"}, {INSTANCE.name: version})
+    assert await store.push(write(JOB, family("a"), guard=guard)) == ({"a": "instance,job"} if was_read else {})
 
 
 @pytest.mark.parametrize("name", ['a "quoted" one', "a\\b", "größe_😀", "two\nlines", "tab\tand/", "nul\0", "{}"])
@@ -587,8 +598,8 @@ async def test_a_group_that_changes_while_the_list_is_read_is_in_the_list_of_nam
         await store.push(write(group(job=f"j{number}")))
     read = store._read_changes
 
-    async def read_and_push(feed: Feed, cursor: str) -> Reply:
-        reply = await read(feed, cursor)
+    async def read_and_push(feed: Feed, cursor: str = "", *, follows: bool = False) -> Reply:
+        reply = await read(feed, cursor, follows=follows)
         if not cursor:
             await store.push(write(group(job="j0"), family("a")))
         return reply

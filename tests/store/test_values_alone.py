@@ -39,11 +39,11 @@ async def shown(store: RedisStore, key: GroupingKey = JOB) -> list[str]:
 
 
 async def calls(connection: redis.Redis, doing: Awaitable[object]) -> int:
-    """How often something has called a script that counts the changes."""
-    before: Any = connection.get(KEYS.version)
+    """How often something has called a script."""
+    connection.config_resetstat()
     assert await doing == {}
-    after: Any = connection.get(KEYS.version)
-    return int(after) - int(before or 0)
+    stats: Any = connection.info("commandstats")
+    return int(stats["cmdstat_evalsha"]["calls"])
 
 
 def mark(connection: redis.Redis) -> None:

@@ -36,6 +36,7 @@ PERMANENT = {
     KEYS.tombstones,
     KEYS.families,
     KEYS.version,
+    KEYS.read,
     KEYS.epoch,
     KEYS.telemetry,
     KEYS.deadlines,

@@ -111,10 +111,10 @@ local function whole_after(push, header, held, now)
   return whole_time(header), ending_of(UNKNOWN, push.labels)
 end
 
-local function write(push, header, held, version, now)
-  local deadline = deadline_after(now, push.lifetime)
+local function write(push, header, held, now)
+  local version, deadline = this_version(), deadline_after(now, push.lifetime)
   local whole, ending = whole_after(push, header, held, now)
-  local after = header_of(now, failure_time(header), deadline, whole, ending)
+  local after = header_of(now, failure_time(header), deadline, whole, version, ending)
   if whole == now then
     write_whole(push.key, after, push.first, push.last)
   else
@@ -129,9 +129,9 @@ end
 -- A refusal must not be for the sake of what has expired.
 local function may_not_be_refused_yet(push, now) return not push.settled and is_any_due(DEADLINES, now) end
 
-local function refuse(push, header, version, now)
+local function refuse(push, header, now)
   local keys = {changes = CHANGES, tombstones = TOMBSTONES, deadlines = DEADLINES, totals = TOTALS}
-  note_failure(keys, push, header, version, now)
+  note_failure(keys, push, header, this_version(), now)
 end
 
 return function(key, header, first, last)
@@ -150,7 +150,7 @@ return function(key, header, first, last)
     local clash = type_clash(index, push, diff) or suffix_clash(index, diff)
     if clash then
       if may_not_be_refused_yet(push, now) then return {'due'} end
-      refuse(push, header, version, now)
+      refuse(push, header, now)
       return clash
     end
     local look = to_look_at(CHANGES, index, push)
@@ -160,11 +160,11 @@ return function(key, header, first, last)
   local excess = series_limit(TOTALS, growth, MOST_SERIES)
   if excess then
     if may_not_be_refused_yet(push, now) then return {'due'} end
-    if header then refuse(push, header, version, now) end
+    if header then refuse(push, header, now) end
     return excess
   end
   if #diff.changed > 0 then index_save(FAMILIES, index, diff.changed) end
   if push.replaces then redis.call('UNLINK', push.key) end
   add_to_total(TOTALS, 'series', growth)
-  return write(push, header, held, version, now)
+  return write(push, header, held, now)
 end

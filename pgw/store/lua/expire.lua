@@ -36,9 +36,10 @@ local function drop_families(key, name, shape, fields, header)
   index_save(FAMILIES, index, names)
   add_to_total(TOTALS, 'series', -lines)
   local pushed, failed, deadline = push_time(header), failure_time(header), deadline_of(header)
-  local after = header_of(pushed, failed, deadline, NEVER, ending_of(UNKNOWN, labels_of(header)))
+  local version = next_version(VERSION, EPOCH, epoch)
+  local after = header_of(pushed, failed, deadline, NEVER, version, ending_of(UNKNOWN, labels_of(header)))
   redis.call('HSET', key, '', after)
-  redis.call('ZADD', CHANGES, next_version(VERSION, EPOCH, epoch), name)
+  redis.call('ZADD', CHANGES, version, name)
 end
 
 local function expire(key, name, shape)

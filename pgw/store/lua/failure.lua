@@ -4,7 +4,7 @@
 local function note_failure(keys, push, header, version, now)
   local deadline = header and deadline_of(header) or deadline_after(now, push.lifetime)  -- a failure renews nothing
   local ending = ending_of(signature_of(header), push.labels)
-  local after = header_of(push_time(header), now, deadline, whole_time(header), ending)
+  local after = header_of(push_time(header), now, deadline, whole_time(header), version, ending)
   redis.call('HSET', push.key, '', after)
   touch(keys.changes, keys.totals, version, push.group)
   if header then return end

@@ -1,9 +1,10 @@
 -- header: the header of a group, the value of its field "": what a push of the same series needs of it. The rest is in
 -- parts.lua and expired.lua, as a script makes all its functions at each call, which takes longer than to call them.
 -- Included by the scripts that change groups.
---   msgpack [push time, failure time, deadline, time of the whole, signature, labels]; the times are 16 digits,
---   microseconds since 1970, zeros for never; the signature is 16 bytes; the labels come packed from the worker and are
---   not looked at. Signature and labels together are its ending: the same again, as long as the series are the same.
+--   msgpack [push time, failure time, deadline, time of the whole, version, signature, labels]; the times are 16
+--   digits, microseconds since 1970, zeros for never; the version, 16 digits too, is the one under which the changes
+--   list the group; the signature is 16 bytes; the labels come packed from the worker and are not looked at. Signature
+--   and labels together are its ending: the same again, as long as the series are the same.
 --   At the deadline the families expire, whether somebody removes them (expire.lua) or not.
 --   The time of the whole is that of the last push after which the group held what was pushed and nothing else. It is
 --   the time of each family whose field has none of its own (family.lua).
@@ -19,13 +20,13 @@ local function deadline_after(now, lifetime)
   return lifetime == '0' and NEVER or string.format('%016.0f', tonumber(now) + tonumber(lifetime))
 end
 
-local function header_of(pushed, failed, deadline, whole, ending)
-  return '\150\176' .. pushed .. '\176' .. failed .. '\176' .. deadline .. '\176' .. whole .. ending
+local function header_of(pushed, failed, deadline, whole, version, ending)
+  return '\151\176' .. pushed .. '\176' .. failed .. '\176' .. deadline .. '\176' .. whole .. '\176' .. version .. ending
 end
 
 -- Of a header that somebody else has broken nothing is taken over: the next push makes the group readable again.
 local function is_readable(header)
-  return #header > 87 and header:find('^\150' .. ('\176' .. ('%d'):rep(16)):rep(4) .. '\196\016')
+  return #header > 104 and header:find('^\151' .. ('\176' .. ('%d'):rep(16)):rep(5) .. '\196\016')
 end
 
 local function failure_and_deadline(header)
@@ -35,9 +36,14 @@ local function failure_and_deadline(header)
   return NEVER, NEVER
 end
 
--- Whether this is the header of a group with these series and labels. One that somebody else has broken, but not there,
--- is written anew all the same.
-local function has_ending(header, ending) return header and header:sub(70) == ending end
+local function listed_in(header) return header:sub(71, 86) end
+
+-- What a header ends with if its group holds the series that are known by their ending, or by the signature alone; else
+-- nil. One that somebody else has broken, but not there, is written anew all the same.
+local function ending_of_same(header, known)
+  local ending = header and header:sub(87)
+  return (ending == known or header and header:sub(89, 104) == known) and ending or nil
+end
 
 local function has_come(deadline, now) return deadline ~= NEVER and deadline <= now end
 
@@ -54,5 +60,5 @@ end
 local function next_version(version_key, epoch_key, epoch)
   local version = redis.call('INCR', version_key)
   if version == 1 then redis.call('SET', epoch_key, epoch) end
-  return string.format('%.0f', version)  -- once, not by Redis whenever it is used
+  return string.format('%016.0f', version)
 end

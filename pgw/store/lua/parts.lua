@@ -11,7 +11,7 @@ local function push_time(header) return part(header, 3, 18, NEVER) end
 local function failure_time(header) return (failure_and_deadline(header)) end
 local function deadline_of(header) return select(2, failure_and_deadline(header)) end
 local function whole_time(header) return part(header, 54, 69, NEVER) end
-local function signature_of(header) return part(header, 72, 87, UNKNOWN) end
-local function labels_of(header) return header:sub(88) end
+local function signature_of(header) return part(header, 89, 104, UNKNOWN) end
+local function labels_of(header) return header:sub(105) end
 local function ending_of(signature, labels) return '\196\016' .. signature .. labels end
 local function labels_in(ending) return ending:sub(19) end

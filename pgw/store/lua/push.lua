@@ -6,12 +6,13 @@
 --   KEYS[5] epoch       string
 --   KEYS[6] deadlines   zset    group -> when the next of it expires, in microseconds since 1970
 --   KEYS[7] totals      hash    see totals.lua
---   KEYS[7+i]           hash    the group of push i
+--   KEYS[8] read        string  see changes.lua
+--   KEYS[8+i]           hash    the group of push i
 --   ARGV[1] what the keys of groups begin with; behind it stands the name of the group
 --   ARGV[2] a random name, taken if the store has none yet
 --   ARGV[3] ARGV[4] ARGV[5] how many series, groups, and groups of one job there may be (0: no limit)
 --   ARGV then for each push: how many words of families it has, microseconds that the group lives from now on ("0": for
---     ever), packed signature and labels,
+--     ever), packed signature and labels (or the signature, if the values come alone),
 --     for each family: name, packed fragment, name of the field with its values, values; or only the last two, for a
 --     group that holds just these series,
 --     one word for what only pushes of other series need, with a blank between each: "merge" or "replace", "checked" or
@@ -32,17 +33,32 @@
 -- include: late
 -- include: chunked
 
-local SHARED = 7
-local CHANGES, TOMBSTONES, FAMILIES, VERSION, EPOCH, DEADLINES, TOTALS = unpack(KEYS, 1, SHARED)
+local SHARED = 8
+local CHANGES, TOMBSTONES, FAMILIES, VERSION, EPOCH, DEADLINES, TOTALS, READ = unpack(KEYS, 1, SHARED)
 local NAME = #ARGV[1] + 1
 local GIVEN, AHEAD, BEHIND = 5, 3, 1  -- words before those of the first push; around the families of each
-local version = next_version(VERSION, EPOCH, ARGV[2])
+
+local latest, read = tonumber(redis.call('GET', VERSION) or 0), tonumber(redis.call('GET', READ) or 0)
+local version
+-- The version of all that this call changes.
+local function this_version()
+  version = version or next_version(VERSION, EPOCH, ARGV[2])
+  latest = tonumber(version)
+  return version
+end
 
 -- Groups that were written and are not among the changes yet: version, name, and so on.
 local unlisted = {}
 local function list_changes()
   if #unlisted > 0 then redis.call('ZADD', CHANGES, unpack(unlisted)) end
   unlisted = {}
+end
+
+-- Whether nobody has read the changes since a group was listed under this version: whoever does will find it there, and
+-- whatever it holds by then.
+local function is_unread(listed)
+  local number = tonumber(listed)
+  return number and read < number and number <= latest
 end
 
 -- Write all that is new in a group: the words of its families stand in ARGV from first to last.
@@ -57,14 +73,17 @@ end
 -- Write the same series again, as nearly all pushes have them: nothing to check, nothing to index. False, and nothing
 -- done, if the group does not hold them any more.
 local function write_same(key, header, first, last)
-  local lifetime, ending = ARGV[first - 2], ARGV[first - 1]
+  local lifetime, ending = ARGV[first - 2], ending_of_same(header, ARGV[first - 1])
   local failed, until_now = failure_and_deadline(header)
-  if first > last or not has_ending(header, ending) or has_come(until_now, now) then return false end
-  local group, deadline = key:sub(NAME), deadline_after(now, lifetime)
-  write_whole(key, header_of(now, failed, deadline, now, ending), first, last)
-  schedule(DEADLINES, group, until_now, deadline)
-  unlisted[#unlisted + 1] = version
-  unlisted[#unlisted + 1] = group
+  if first > last or not ending or has_come(until_now, now) then return false end
+  local deadline, listed = deadline_after(now, lifetime), listed_in(header)
+  if not is_unread(listed) then
+    listed = this_version()
+    unlisted[#unlisted + 1] = listed
+    unlisted[#unlisted + 1] = key:sub(NAME)
+  end
+  write_whole(key, header_of(now, failed, deadline, now, listed, ending), first, last)
+  if deadline ~= until_now then schedule(DEADLINES, key:sub(NAME), until_now, deadline) end
   return true
 end
 

@@ -104,7 +104,7 @@ local version = next_version(VERSION, EPOCH, epoch)
 index_save(FAMILIES, index, touched)
 redis.call('UNLINK', GROUP)
 -- The families have times of their own, so that values alone would not do for the next push.
-redis.call('HSET', GROUP, '', header_of(pushed, failed, deadline, NEVER, ending_of(UNKNOWN, labels)))
+redis.call('HSET', GROUP, '', header_of(pushed, failed, deadline, NEVER, version, ending_of(UNKNOWN, labels)))
 chunked('HSET', GROUP, push.fields)
 add_to_total(TOTALS, 'series', lines)
 schedule(DEADLINES, push.group, deadline_of(header), deadline)
