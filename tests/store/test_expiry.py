@@ -68,11 +68,6 @@ async def lingering(redis_server: RedisServer) -> AsyncIterator[RedisStore]:
         yield one
 
 
-@pytest.fixture
-def connection(redis_server: RedisServer) -> redis.Redis:
-    return client(redis_server.url)
-
-
 async def sweep(store: RedisStore) -> None:
     while await store.expire():
         pass

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import closing
 from typing import Any
 
 import pytest
 import redis
-from pushes import JOB, KEYS, OTHER, client, family, opened, write
+from pushes import JOB, KEYS, OTHER, family, opened, write
 from servers import RedisServer
 
 from pgw.store.base import Changes, Feed, Write
@@ -17,18 +15,6 @@ from pgw.store.redis_store import RedisStore
 HEADER = ""
 LISTED = slice(70, 86)
 """Where the header has the version under which the group is listed."""
-
-
-@pytest.fixture
-async def store(redis_server: RedisServer) -> AsyncIterator[RedisStore]:
-    async with opened(redis_server.url) as found:
-        yield found
-
-
-@pytest.fixture
-def connection(redis_server: RedisServer) -> Iterator[redis.Redis]:
-    with closing(client(redis_server.url)) as found:
-        yield found
 
 
 def pushed(value: str) -> Write:

@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
 
-import pytest
-from pushes import KEYS, client, opened
+from pushes import KEYS, client
 from servers import RedisServer
 
 from pgw.store.base import Refusal, Signs
 from pgw.store.redis_store import REASON_CHARACTERS, SILENT_SECONDS, RedisStore
-
-
-@pytest.fixture
-async def store(redis_server: RedisServer) -> AsyncIterator[RedisStore]:
-    async with opened(redis_server.url) as made:
-        yield made
 
 
 async def test_nothing_is_to_be_seen_where_nobody_lives(store: RedisStore) -> None:

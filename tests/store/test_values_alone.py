@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import closing
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 import redis
-from pushes import JOB, KEYS, OTHER, client, family, group, opened, read, write
+from pushes import JOB, KEYS, OTHER, family, group, opened, read, write
 from servers import RedisServer
 
 from pgw.model.grouping import GroupingKey
@@ -16,18 +15,6 @@ from pgw.store.base import Guard, Write
 from pgw.store.redis_store import RedisStore
 
 DAY = 86_400 * 10**6
-
-
-@pytest.fixture
-async def store(redis_server: RedisServer) -> AsyncIterator[RedisStore]:
-    async with opened(redis_server.url) as found:
-        yield found
-
-
-@pytest.fixture
-def connection(redis_server: RedisServer) -> Iterator[redis.Redis]:
-    with closing(client(redis_server.url)) as found:
-        yield found
 
 
 def pushed(value: str, *, key: GroupingKey = JOB, names: str = "ab") -> Write:
