@@ -94,9 +94,7 @@ async def test_who_only_looks_notes_nothing(store: RedisStore, connection: redis
     assert not connection.exists(KEYS.read)
 
 
-async def test_a_reader_whose_reading_cannot_be_noted_reads_the_same_again(
-    own_redis: RedisServer,
-) -> None:
+async def test_a_reader_whose_reading_cannot_be_noted_reads_the_same_again(own_redis: RedisServer) -> None:
     async with opened(own_redis.url) as store:
         await store.push(pushed("1"))
         noted = (await store.changes(Feed())).feed

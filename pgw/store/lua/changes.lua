@@ -8,10 +8,10 @@
 --   ARGV    the epoch and the version that the caller knows ("" and 0: nothing); "" at first, then the cursor of the
 --     answer before; how many groups at most; "follow" if the caller will ask for what comes after this version: then it
 --     is noted that it was read, as a push to a group that is listed and that nobody has read lists it no more
---   returns epoch, version at this moment, 1 if the answer is about everything (what the caller knew is of no use) or
---     0, changed groups, cursor ("" when there are no more changed groups, else ask again with it), and in the first
---     answer, which is the one that counts for all but the changed groups: deleted groups, telemetry fields and values,
---     microseconds since 1970
+--   returns epoch, version up to which the caller knows all then, 1 if the answer is about everything (what the caller
+--     knew is of no use) or 0, changed groups, cursor ("" when there are no more changed groups, else ask again with
+--     it), and in the first answer, which is the one that counts for all but the changed groups: deleted groups,
+--     telemetry fields and values, microseconds since 1970
 --   cost O(log groups + groups in the answer)
 -- include: header
 

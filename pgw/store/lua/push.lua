@@ -76,14 +76,14 @@ local function write_same(key, header, first, last)
   local lifetime, ending = ARGV[first - 2], ending_of_same(header, ARGV[first - 1])
   local failed, until_now = failure_and_deadline(header)
   if first > last or not ending or has_come(until_now, now) then return false end
-  local deadline, listed = deadline_after(now, lifetime), listed_in(header)
+  local group, deadline, listed = key:sub(NAME), deadline_after(now, lifetime), listed_in(header)
   if not is_unread(listed) then
     listed = this_version()
     unlisted[#unlisted + 1] = listed
-    unlisted[#unlisted + 1] = key:sub(NAME)
+    unlisted[#unlisted + 1] = group
   end
   write_whole(key, header_of(now, failed, deadline, now, listed, ending), first, last)
-  if deadline ~= until_now then schedule(DEADLINES, key:sub(NAME), until_now, deadline) end
+  schedule(DEADLINES, group, until_now, deadline)
   return true
 end
 
