@@ -20,6 +20,7 @@ from pgw.store.keys import Keys
 from pgw.store.link import Argument, Call, Link, Reply
 from pgw.store.primary import read_url
 from pgw.store.replies import STORED, UNKNOWN, read_changes, read_verdict, readable_fragment, readable_group
+from pgw.store.scripts import Script
 from pgw.store.watch import Watch
 from pgw.store.writer import UNCONFIRMED, Confirmation, Part, Writer
 
@@ -85,7 +86,8 @@ class RedisStore:
         self._writing = Link(self._primary, timeout + (confirmation.seconds if confirmation.replicas else 0.0))
         self._watch = Watch()
         self._writer = Writer(self._writing, self._batch, watch=self._watch, timeout=timeout, confirmation=confirmation)
-        self._push, self._fail, self._delete = map(scripts.load, ("push", "fail", "delete"))
+        self._push, self._values = map(scripts.load, ("push", "values"))
+        self._fail, self._delete = map(scripts.load, ("fail", "delete"))
         self._changes, self._groups, self._copies = map(scripts.load, ("changes", "groups", "copies"))
         self._count, self._wipe, self._restore = map(scripts.load, ("count", "wipe", "restore"))
         self._due, self._expire, self._live, self._signs = map(scripts.load, ("due", "expire", "live", "signs"))
@@ -339,26 +341,33 @@ class RedisStore:
         return Call.of(self._delete, touched, arguments)
 
     def _batch(self, parts: Sequence[Part]) -> Call:
-        touched = [*self._keys.of_all_groups, self._keys.read, *[part.key for part in parts]]
-        arguments: list[Argument] = [self._keys.group(""), _new_epoch(), *self._limits]
+        keys, script = self._keys, parts[0].script
+        arguments: list[Argument] = [keys.group(""), _new_epoch()]
+        if script is self._values:
+            touched = [keys.changes, keys.version, keys.epoch, keys.deadlines, keys.read]
+        else:
+            touched = [*keys.of_all_groups, keys.read]
+            arguments += self._limits
+        touched += [part.key for part in parts]
         for part in parts:
             arguments += part.arguments
-        return Call.of(self._push, touched, arguments)
+        return Call.of(script, touched, arguments)
 
     def _fresh_part(self, write: Write) -> Part:
         """The values alone, for a group that holds these series."""
-        return self._part(write, write.mold.signature, write.mold.fresh(write.values), "")
+        fields = write.mold.fresh(write.values)
+        return self._part(self._values, write, fields, (len(fields), write.lifetime, write.mold.signature, *fields))
 
     def _whole_part(self, write: Write, mode: str, settled: str) -> Part:
         key, mold = write.key, write.mold
         checked = "checked" if mold.checked else "unchecked"
         rest = f"{mode} {checked} {key.shape} {key.twin or ''} {settled} {_guard_word(write.guard)}"
         ending = self._encode.ending(mold.signature, key.labels)
-        return self._part(write, ending, mold.whole(write.heads(), write.values), rest)
+        fields = mold.whole(write.heads(), write.values)
+        return self._part(self._push, write, fields, (len(fields), write.lifetime, ending, *fields, rest))
 
-    def _part(self, write: Write, ending: bytes, fields: list[str | bytes], rest: str) -> Part:
-        words = (len(fields), write.lifetime, ending, *fields, rest)
-        return Part(self._keys.group(write.key.name), words, sum(map(len, fields)))
+    def _part(self, script: Script, write: Write, fields: list[str | bytes], words: Sequence[Argument]) -> Part:
+        return Part(script, self._keys.group(write.key.name), words, sum(map(len, fields)))
 
     async def _read_changes(self, feed: Feed, cursor: str = "", *, follows: bool = False) -> Reply:
         keys = self._keys

@@ -22,7 +22,7 @@ STORED = b""
 STORED_BESIDE = b"beside"
 """And the group holds other families too."""
 UNKNOWN = b"unknown"
-"""What push.lua says of values that came alone, for series which the group does not hold."""
+"""What values.lua says of a group that does not hold these series, or not any more."""
 
 log = logging.getLogger(__name__)
 

@@ -4,9 +4,9 @@ In: pushes and other calls, from many requests at once.
 Out: the reply to each.
 Never: waits for time to pass. An idle writer sends as soon as the event loop has looked twice for what else is there;
 while a round trip is in flight the next batch gathers, and goes out when the answer is there. The order of arrival is
-the order in Redis.
+the order in Redis, but for pushes that wait side by side, none of which was answered: these go script by script.
 
-Neighbouring pushes travel together in calls of one script, which applies each for itself. When Redis fails, all that
+Neighbouring pushes travel together in calls of their script, which applies each for itself. When Redis fails, all that
 waits fails with it: whoever waits has waited as long as those in flight.
 
 Where replicas of Redis have to confirm writes, one WAIT behind a batch asks for all of it; the next batch gathers
@@ -27,6 +27,7 @@ from typing import NamedTuple
 
 from pgw.errors import StoreBusy, StoreError, StoreUnavailable
 from pgw.store.link import Argument, Call, Link, Reply
+from pgw.store.scripts import Script
 from pgw.store.watch import Watch, now
 
 log = logging.getLogger(__name__)
@@ -51,6 +52,9 @@ WAITING_SECONDS = 5.0
 the balancer of compose/ sends a push again to another replica; and more than a full queue takes, if Redis is well."""
 
 
+_SCRIPT = attrgetter("write.script.name")
+
+
 class Confirmation(NamedTuple):
     """How many replicas of Redis have to have a write before it counts, and how many seconds they are given."""
 
@@ -64,6 +68,8 @@ UNCONFIRMED = Confirmation(0, 0.0)
 class Part(NamedTuple):
     """One push, as its part of a batch."""
 
+    script: Script
+    """What applies it, together with others."""
     key: str
     arguments: Sequence[Argument]
     size: int
@@ -207,10 +213,14 @@ class Writer:
 
 
 def _runs(batch: Iterable[_Waiting]) -> Iterator[tuple[bool, list[_Waiting]]]:
-    """Writes that travel in one call, if they are pushes, or in one call each."""
+    """Writes that travel in one call, if they are pushes for one script, or in one call each."""
     for kind, run in groupby(batch, key=attrgetter("write.__class__")):
-        while some := list(islice(run, BATCH_PUSHES)):
-            yield kind is Part, some
+        if kind is not Part:
+            yield False, list(run)
+            continue
+        for _, same in groupby(sorted(run, key=_SCRIPT), key=_SCRIPT):
+            while some := list(islice(same, BATCH_PUSHES)):
+                yield True, some
 
 
 def _refuse(waiting: _Waiting, error: StoreError) -> None:

@@ -109,7 +109,7 @@ async def test_an_answer_that_is_there_counts_though_the_event_loop_was_late(red
 
 
 def test_only_scripts_that_change_groups_are_told_a_time() -> None:
-    for name in ("push", "fail", "delete", "wipe"):
+    for name in ("push", "values", "fail", "delete", "wipe"):
         call = Call.of(load(name), ["key"], ["argument"])
         assert call._replace(until=1.5).sent(1_700_000_000.25) == (*call.words, "1700000001750000")
         assert call.sent(0.0) == (*call.words, f"{END_OF_TIME * 1e6:.0f}")

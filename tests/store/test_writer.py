@@ -14,6 +14,7 @@ from servers import RedisServer
 from pgw.errors import InconsistentPush, StoreBusy, StoreUnavailable
 from pgw.model.family import Type
 from pgw.store.link import Argument, Call, Reply
+from pgw.store.scripts import load
 from pgw.store.watch import Watch
 from pgw.store.writer import BATCH_BYTES, BATCH_PUSHES, TRIP_PUSHES, TURNS, WAITING_BYTES, WAITING_PUSHES, Part, Writer
 
@@ -46,8 +47,8 @@ def pushes(parts: Sequence[Part]) -> Call:
     return Call(("PUSHES", *(part.key for part in parts)))
 
 
-def part(key: str, size: int = 1) -> Part:
-    return Part(key, (), size)
+def part(key: str, size: int = 1, *, script: str = "push") -> Part:
+    return Part(load(script), key, (), size)
 
 
 class Writing:
@@ -111,6 +112,19 @@ async def test_pushes_and_other_calls_go_out_in_the_order_in_which_they_came(wri
     await writing.begin(part("a"), part("b"), Call(("DELETE",)), Call(("FAIL",)), part("c"), Call(("COUNT",)))
     assert await writing.end() == ["stored first", "stored a", "stored b", "DELETE", "FAIL", "stored c", "COUNT"]
     assert writing.link.sent[1] == [("PUSHES", "a", "b"), ("DELETE",), ("FAIL",), ("PUSHES", "c"), ("COUNT",)]
+
+
+async def test_pushes_that_wait_side_by_side_go_out_script_by_script(writing: Writing) -> None:
+    await writing.begin(part("first"))
+    scripts = ["values", "push", "push", "values", "push"]
+    await writing.begin(*(part(f"{script} {number}", script=script) for number, script in enumerate(scripts)))
+    await writing.begin(Call(("DELETE",)), part("behind it"))
+    expected = [f"stored {script} {number}" for number, script in enumerate(scripts)]
+    assert await writing.end() == ["stored first", *expected, "DELETE", "stored behind it"]
+    of_push, of_values, *others = writing.link.sent[1]
+    assert of_push == ("PUSHES", "push 1", "push 2", "push 4")
+    assert of_values == ("PUSHES", "values 0", "values 3")
+    assert others == [("DELETE",), ("PUSHES", "behind it")]
 
 
 async def test_a_call_and_a_batch_have_so_many_pushes_at_most(writing: Writing) -> None:

@@ -10,6 +10,13 @@
 -- include: failure
 -- include: clash
 
+-- The version of all that this call changes, once it has to have one.
+local function this_version()
+  version = version or next_version(VERSION, EPOCH, ARGV[2])
+  latest = tonumber(version)
+  return version
+end
+
 local MOST_SERIES, MOST_GROUPS, MOST_OF_JOB = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 
 -- The words of a push in a table, which most pushes do without. Those of its families stand in ARGV from first to last.

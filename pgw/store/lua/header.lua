@@ -38,12 +38,9 @@ end
 
 local function listed_in(header) return header:sub(71, 86) end
 
--- What a header ends with if its group holds the series that are known by their ending, or by the signature alone; else
--- nil. One that somebody else has broken, but not there, is written anew all the same.
-local function ending_of_same(header, known)
-  local ending = header and header:sub(87)
-  return (ending == known or header and header:sub(89, 104) == known) and ending or nil
-end
+-- What a header ends with, and the signature in that, as they stand there; false without a header.
+local function ending_of_whole(header) return header and header:sub(87) end
+local function signature_in(header) return header and header:sub(89, 104) end
 
 local function has_come(deadline, now) return deadline ~= NEVER and deadline <= now end
 
