@@ -4,18 +4,26 @@ In: running servers and what each is sent.
 Out: what was measured in each round; rows that compare each with ours, round by round.
 """
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from typing import Any
 
 from closed_loop import Load, Measured, at_its_best, saturate
 from lab import Lab, Server
+from processes import busy_share
 from spread import ratios, shown
 
 OURS, CHECKED, UNCHECKED = "pgw", "pushgateway", "pushgateway, unchecked"
 BARE, VICTORIA = "bare Falcon", "VictoriaMetrics"
 ALL = (OURS, CHECKED, UNCHECKED, BARE, VICTORIA)
 Rounds = dict[str, list[Measured]]
+
+QUIET_SHARE = 0.1
+"""Of all processors: what servers that are not asked anything may use together; they use some percent."""
+QUIET_LOOK, QUIET_AT_LAST = 0.2, 20.0
+"""Seconds that one look takes, and after which a round begins anyway: to write the file of 100,000 groups anew takes
+Redis some seconds."""
 
 
 def servers(lab: Lab, running: ExitStack, groups: int = 0, names: Sequence[str] = ALL) -> dict[str, Server]:
@@ -52,8 +60,18 @@ def compare(lab: Lab, contest: Contest, seconds: float, rounds: int) -> Rounds:
     found: Rounds = {name: [] for name in contest}
     for _ in range(rounds):
         for name, (server, load) in contest.items():
+            _wait_until_quiet()
             found[name].append(saturate(lab, server, load, seconds))
     return found
+
+
+def _wait_until_quiet() -> None:
+    """Let the servers finish what they do about the rounds before: the collection of garbage, Redis' file written anew.
+    It would take the processors of whoever comes next. What of it falls into a round counts there, and nowhere else.
+    """
+    begun = time.monotonic()
+    while busy_share(QUIET_LOOK) > QUIET_SHARE and time.monotonic() - begun < QUIET_AT_LAST:
+        pass
 
 
 COLUMNS = (

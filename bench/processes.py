@@ -6,6 +6,7 @@ Never: signals a process.
 """
 
 import os
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -38,9 +39,24 @@ def cpu_seconds(pids: Iterable[int]) -> float:
     return sum(sum(map(int, _fields(pid)[11:15])) for pid in pids) / TICKS
 
 
+def busy_share(seconds: float) -> float:
+    """How much of all processors was busy during so many seconds from now on: from 0 to 1."""
+    before = _processors()
+    time.sleep(seconds)
+    idle, total = (after - then for after, then in zip(_processors(), before, strict=True))
+    return 1 - idle / max(1, total)
+
+
 def resident(pid: int) -> int:
     """Bytes that a process holds in memory."""
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE
+
+
+def _processors() -> tuple[int, int]:
+    """Ticks in which processors of this machine had nothing to do, or were taken by other machines; and all ticks."""
+    ticks = list(map(int, Path("/proc/stat").read_text().partition("\n")[0].split()[1:9]))
+    _user, _nice, _system, idle, waiting, _irq, _softirq, stolen = ticks
+    return idle + waiting + stolen, sum(ticks)
 
 
 def _fields(pid: int) -> list[str]:
