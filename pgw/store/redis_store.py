@@ -355,18 +355,17 @@ class RedisStore:
 
     def _fresh_part(self, write: Write) -> Part:
         """The values alone, for a group that holds these series."""
-        fields = write.mold.fresh(write.values)
-        return self._part(self._values, write, fields, (len(fields), write.lifetime, write.mold.signature, *fields))
+        return self._part(self._values, write, write.mold.signature, write.mold.fresh(write.values))
 
     def _whole_part(self, write: Write, mode: str, settled: str) -> Part:
         key, mold = write.key, write.mold
         checked = "checked" if mold.checked else "unchecked"
         rest = f"{mode} {checked} {key.shape} {key.twin or ''} {settled} {_guard_word(write.guard)}"
         ending = self._encode.ending(mold.signature, key.labels)
-        fields = mold.whole(write.heads(), write.values)
-        return self._part(self._push, write, fields, (len(fields), write.lifetime, ending, *fields, rest))
+        return self._part(self._push, write, ending, mold.whole(write.heads(), write.values), rest)
 
-    def _part(self, script: Script, write: Write, fields: list[str | bytes], words: Sequence[Argument]) -> Part:
+    def _part(self, script: Script, write: Write, ending: bytes, fields: list[str | bytes], *rest: str) -> Part:
+        words = (len(fields), write.lifetime, ending, *fields, *rest)
         return Part(script, self._keys.group(write.key.name), words, sum(map(len, fields)))
 
     async def _read_changes(self, feed: Feed, cursor: str = "", *, follows: bool = False) -> Reply:

@@ -52,9 +52,6 @@ WAITING_SECONDS = 5.0
 the balancer of compose/ sends a push again to another replica; and more than a full queue takes, if Redis is well."""
 
 
-_SCRIPT = attrgetter("write.script.name")
-
-
 class Confirmation(NamedTuple):
     """How many replicas of Redis have to have a write before it counts, and how many seconds they are given."""
 
@@ -214,11 +211,12 @@ class Writer:
 
 def _runs(batch: Iterable[_Waiting]) -> Iterator[tuple[bool, list[_Waiting]]]:
     """Writes that travel in one call, if they are pushes for one script, or in one call each."""
+    script = attrgetter("write.script.name")
     for kind, run in groupby(batch, key=attrgetter("write.__class__")):
         if kind is not Part:
             yield False, list(run)
             continue
-        for _, same in groupby(sorted(run, key=_SCRIPT), key=_SCRIPT):
+        for _, same in groupby(sorted(run, key=script), key=script):
             while some := list(islice(same, BATCH_PUSHES)):
                 yield True, some
 

@@ -39,7 +39,7 @@ end
 local function listed_in(header) return header:sub(71, 86) end
 
 -- What a header ends with, and the signature in that, as they stand there; false without a header.
-local function ending_of_whole(header) return header and header:sub(87) end
+local function ending_in(header) return header and header:sub(87) end
 local function signature_in(header) return header and header:sub(89, 104) end
 
 local function has_come(deadline, now) return deadline ~= NEVER and deadline <= now end

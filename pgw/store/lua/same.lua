@@ -14,7 +14,7 @@
       unlisted[#unlisted + 1] = version
       unlisted[#unlisted + 1] = key:sub(NAME)
     end
-    write_whole(key, header_of(now, failed, deadline, now, listed, ending_of_whole(header)), first, last)
+    write_whole(key, header_of(now, failed, deadline, now, listed, ending_in(header)), first, last)
     if deadline ~= until_now then schedule(DEADLINES, key:sub(NAME), until_now, deadline) end
     verdict = ''
   end
