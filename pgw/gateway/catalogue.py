@@ -1,4 +1,4 @@
-"""What a list of all groups needs of each: its name, its times and its size.
+"""What a list of all groups needs of each, its name, its times and its size; and under which signature it is known.
 
 In: each group as it changes.
 Out: entries, and sums over them.
@@ -36,6 +36,8 @@ class Entry(NamedTuple):
     """Bytes of these lines."""
     expires_at: int = 0
     """When its families expire or, where they have, the rest of it, likewise; 0: never."""
+    signature: bytes = b""
+    """Of all series that it holds, see model/signature.py; empty if it is not known."""
 
     @property
     def failed(self) -> bool:
@@ -43,7 +45,7 @@ class Entry(NamedTuple):
         return self.failed_at > self.pushed_at
 
 
-Row = tuple[str, int, int, tuple[str, ...], int, int, int]
+Row = tuple[str, int, int, tuple[str, ...], int, int, int, bytes]
 """An entry as it is kept: a plain tuple, because those that hold no other containers are left alone by the garbage
 collector from its first look at them on. Of a named tuple it would walk through all, again and again; `gc.freeze`
 spares it only those that were never replaced since."""
@@ -54,6 +56,7 @@ FAMILIES: Final = 3
 SERIES: Final = 4
 SIZE: Final = 5
 EXPIRES_AT: Final = 6
+SIGNATURE: Final = 7
 
 
 class Sums(NamedTuple):
@@ -87,6 +90,15 @@ class Catalogue:
         """Whether there is such a group."""
         return name in self._rows
 
+    def failed_at(self, name: str) -> int:
+        """When a push to a group failed last, in microseconds since 1970; 0: never."""
+        return self._rows[name][FAILED_AT]
+
+    def signature(self, name: str) -> bytes:
+        """The signature of a group; empty if it is not known, or there is no such group."""
+        row = self._rows.get(name)
+        return row[SIGNATURE] if row is not None else b""
+
     def sums(self) -> Sums:
         """What they come to."""
         last = max(self._failures.values(), key=itemgetter(FAILED_AT), default=None)
@@ -105,8 +117,26 @@ class Catalogue:
                 families.append(family)
                 series += text.count(b"\n")
                 size += len(text)
-        row = (name, group.pushed_at, group.failed_at, self._shared(tuple(families)), series, size, expires_at)
+        held = self._shared(tuple(families))
+        row = (name, group.pushed_at, group.failed_at, held, series, size, expires_at, group.signature)
         self._rows[name] = row
+        self._count(row, 1)
+
+    def renew(self, name: str, pushed_at: int, failed_at: int, size: int, expires_at: int) -> None:
+        """Note a group that holds the same series as before; `size` is that of their lines now."""
+        before = self._rows[name]
+        row = (
+            before[NAME],
+            pushed_at,
+            failed_at,
+            before[FAMILIES],
+            before[SERIES],
+            size,
+            expires_at,
+            before[SIGNATURE],
+        )
+        self._rows[name] = row
+        self._count(before, -1)
         self._count(row, 1)
 
     def drop(self, name: str) -> None:
@@ -116,7 +146,7 @@ class Catalogue:
             self._count(row, -1)
 
     def _count(self, row: Row, sign: int) -> None:
-        name, pushed_at, failed_at, _, series, size, expires_at = row
+        name, pushed_at, failed_at, _, series, size, expires_at, _ = row
         self._series += sign * series
         self._size += sign * size
         if expires_at:

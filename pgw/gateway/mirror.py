@@ -14,16 +14,16 @@ import heapq
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from itertools import groupby, islice
 
 from pgw.errors import StoreError, StoreUnavailable
 from pgw.formats.escaping import Escaper, Scheme
 from pgw.gateway.catalogue import Catalogue
-from pgw.gateway.deadlines import Deadlines
+from pgw.gateway.display import Display
 from pgw.gateway.pace import Pace, give_way
 from pgw.gateway.push_times import NAMES as PUSH_TIMES
-from pgw.gateway.push_times import as_shown, push_times
-from pgw.model.group import MICROSECONDS, Fragment, Group
+from pgw.gateway.push_times import as_shown
+from pgw.model.group import MICROSECONDS, Fragment, Group, Renewal
 from pgw.store.base import Changes, Feed, Store
 from pgw.view.deflate import Segment, deflate
 from pgw.view.page import Page, chunked, gzip_page, plain_page
@@ -82,11 +82,10 @@ class Mirror:
     def __init__(self, store: Store, view: View, own: Own, *, linger: int = 0) -> None:
         """Make an empty mirror; `linger` is how many microseconds a group stays after its families have expired."""
         self._store = store
+        self._display = Display(view, linger)
         self._view = view
         self._own = own
-        self._linger = linger
         self._feed = Feed()
-        self._deadlines = Deadlines()
         self._turn = asyncio.Lock()
         self._begun = 0
         """How many reads have begun. Not a time: uvloop's clock stands still for a millisecond, in which a push may
@@ -99,7 +98,6 @@ class Mirror:
         """How many groups the view had when the garbage collector was last told to leave it alone."""
         self._gzip: tuple[int, Page] | None = None
         self._asked_at = -math.inf
-        self._catalogue = Catalogue()
         self._reading: set[asyncio.Task[str]] = set()
         """Reads that a list did not wait for; the loop itself would let them be collected."""
         self._read_at = -math.inf
@@ -147,11 +145,7 @@ class Mirror:
         async with self._turn:
             await self._read(begun)
             names = list(self._view.names())
-        runs = []
-        for start in range(0, len(names), SORTED_NAMES):
-            runs.append(sorted(names[start : start + SORTED_NAMES]))
-            await give_way()
-        return heapq.merge(*runs)
+        return await _in_order(names)
 
     async def families(self) -> list[Snapshot]:
         """Take all families as they were stored when this was called, each as the fragments of its groups.
@@ -183,7 +177,7 @@ class Mirror:
             now: microseconds since 1970 by the clock of Redis; None: when the view was last read.
         """
         moment = self.now if now is None else now
-        found = (as_shown(group, moment, self._linger) for group in groups if group is not None)
+        found = (as_shown(group, moment, self._display.linger) for group in groups if group is not None)
         return [group for group in found if group is not None]
 
     async def catalogue(self) -> tuple[Catalogue, str]:
@@ -204,8 +198,9 @@ class Mirror:
         reading.add_done_callback(self._reading.discard)
         await asyncio.wait({reading}, timeout=PATIENCE)
         if not reading.done():
-            return self._catalogue, "there are many changes, or Redis is slow; what is shown may be some seconds old"
-        return self._catalogue, reading.result()
+            late = "there are many changes, or Redis is slow; what is shown may be some seconds old"
+            return self._display.catalogue, late
+        return self._display.catalogue, reading.result()
 
     async def _read_in_turn(self, begun: int) -> str:
         """Read; returns why that was not possible, if it was not."""
@@ -254,8 +249,7 @@ class Mirror:
         changes = await self._store.changes(self._feed)
         self._note_counters(changes)
         await self._drop(changes)
-        due = self._deadlines.due(self.now)
-        await self._take(list(dict.fromkeys([*changes.changed, *due])) if due else changes.changed)
+        await self._take([*changes.changed, *self._display.due(self.now)])
         self._view.show_own(self._own(self.sums, self.now // MICROSECONDS))
         self._view.settle()
         self._feed = changes.feed
@@ -285,47 +279,41 @@ class Mirror:
         if changes.everything:
             gone = self._view.names() - set(changes.changed) if self._view.names() else ()
         for number, name in enumerate(gone, 1):
-            self._show(name, None)
+            self._display.drop(name)
             if number % SLICE_GROUPS == 0:  # somebody may have deleted a hundred thousand
                 await give_way()
 
     async def _take(self, names: Sequence[str]) -> None:
         """Read groups and show them: one slice while Redis reads the next."""
-        slices = [names[start : start + SLICE_GROUPS] for start in range(0, len(names), SLICE_GROUPS)]
-        questions = (asyncio.create_task(self._store.groups(part)) for part in slices)  # asked when they are taken
+        order = (name for name, _ in groupby(await _in_order(names)))  # a name may come twice
+        questions = map(self._ask, iter(lambda: list(islice(order, SLICE_GROUPS)), []))  # asked when they are taken
         ahead = list(islice(questions, 1))
         try:
-            for part in slices:
-                groups = await ahead.pop()
+            while ahead:
+                part, answer = ahead.pop()
+                groups = await answer
                 ahead = list(islice(questions, 1))
                 await give_way()  # so that also the next question is on its way
                 await self._show_all(part, groups)
                 self._freeze()
         finally:
-            for task in ahead:  # nobody wants its groups any more
+            for _, task in ahead:  # nobody wants its groups any more
                 task.cancel()
-            await asyncio.gather(*ahead, return_exceptions=True)
+            await asyncio.gather(*(task for _, task in ahead), return_exceptions=True)
 
-    async def _show_all(self, names: Sequence[str], groups: Sequence[Group | None]) -> None:
+    def _ask(self, names: Sequence[str]) -> "tuple[Sequence[str], asyncio.Task[list[Group | Renewal | None]]]":
+        """Begin to read groups."""
+        return names, asyncio.create_task(self._store.renewed(self._display.known(names)))
+
+    async def _show_all(self, names: Sequence[str], groups: Sequence[Group | Renewal | None]) -> None:
         pace = Pace()
         for name, group in zip(names, groups, strict=True):
-            self._show(name, group)
+            if isinstance(group, Renewal):
+                self._display.renew(name, group, self.now)
+            else:
+                self._display.put(name, group, self.now)
             if pace.is_over():
                 await pace.breathe()
-
-    def _show(self, name: str, group: Group | None) -> None:
-        """Show a group as it is now; nobody need have removed yet what has expired."""
-        shown = group and group.at(self.now, self._linger)
-        if group is None or shown is None:
-            self._view.drop(name)
-            self._deadlines.set(name, 0)
-            self._catalogue.drop(name)
-            return
-        expired = group.is_expired(self.now)
-        self._view.put(name, shown.pushed_at, (*shown.fragments, *push_times(shown, expired=expired)))
-        deadline = group.deadline + self._linger if expired else group.deadline
-        self._deadlines.set(name, deadline)
-        self._catalogue.put(name, shown, deadline)
 
     async def _compressed(self, scheme: Scheme) -> Page:
         pieces = self._view.pieces
@@ -359,6 +347,15 @@ class Mirror:
         if scheme is DEFAULT_SCHEME:
             piece.is_legacy = escaped is text
         return escaped
+
+
+async def _in_order(names: Sequence[str]) -> Iterator[str]:
+    """Sort names in runs, which are merged as they are read, so that nobody is held up for long."""
+    runs = []
+    for start in range(0, len(names), SORTED_NAMES):
+        runs.append(sorted(names[start : start + SORTED_NAMES]))
+        await give_way()
+    return heapq.merge(*runs)
 
 
 def _snapshot(fragments: list[Fragment]) -> Snapshot:

@@ -5,6 +5,7 @@ Out: values that the store keeps and the view joins.
 Never: parses anything again; a fragment is the bytes of a scrape.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from pgw.model.family import Type
@@ -47,6 +48,8 @@ class Group(NamedTuple):
     fragments: tuple[Fragment, ...]
     deadline: int = 0
     """When the fragments expire, likewise; 0: never."""
+    signature: bytes = b""
+    """Of all series that it holds, see signature.py; empty if nobody has counted them as a whole."""
 
     def is_expired(self, now: int) -> bool:
         """Whether the deadline has come, at a moment by the clock of Redis."""
@@ -61,9 +64,22 @@ class Group(NamedTuple):
         """
         if not self.is_expired(now):
             return self
-        return None if self.deadline + linger <= now else self._replace(fragments=())
+        return None if self.deadline + linger <= now else self._replace(fragments=(), signature=b"")
 
     @property
     def last_push_successful(self) -> bool:
         """Whether no push failed since the last one that succeeded."""
         return self.failed_at <= self.pushed_at
+
+
+class Renewal(NamedTuple):
+    """What may have changed of a group that holds the same series still."""
+
+    pushed_at: int
+    """The last successful push, in microseconds since 1970 by the clock of Redis: it wrote all families."""
+    failed_at: int
+    """The last failed push, likewise; 0: never."""
+    deadline: int
+    """When the families expire, likewise; 0: never."""
+    texts: Sequence[tuple[str, bytes]]
+    """The families, each with its sample lines as they are scraped."""

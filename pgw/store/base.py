@@ -7,7 +7,7 @@ Every method raises StoreUnavailable when Redis is away, too slow or refuses, an
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
-from pgw.model.group import Fragment, Group
+from pgw.model.group import Fragment, Group, Renewal
 from pgw.model.grouping import GroupingKey
 from pgw.store.mold import Mold
 
@@ -209,6 +209,18 @@ class Store(Protocol):
 
     async def groups(self, names: Sequence[str]) -> list[Group | None]:
         """Read groups by name, each as a whole; None for one that does not exist."""
+        ...
+
+    async def renewed(self, known: Mapping[str, bytes]) -> list[Group | Renewal | None]:
+        """Read groups again.
+
+        Args:
+            known: their names, each with the signature of the group as it was read last; empty if it had none.
+
+        Returns:
+            In the same order: a Renewal where the signature is the same, and so are the families, their types and
+            helps, and the series. Mostly: a group that would take longer to read so comes as a whole.
+        """
         ...
 
     async def copies(self, wanted: Sequence[tuple[str, str]]) -> list[Copy]:

@@ -1,7 +1,7 @@
 r"""Groups to and from the bytes of their Redis hash.
 
 In: fragments and grouping keys; or the fields and values of a group's hash.
-Out: bytes; or a Group.
+Out: bytes; or a Group; or of one that is known what may have changed.
 Never: leaves a value half-read: anything unexpected is a CorruptGroup.
 
 A family has two fields, so that a push of the same series writes nothing but their values. The one that has its name
@@ -23,7 +23,7 @@ import msgpack
 
 from pgw.errors import CorruptGroup
 from pgw.model.family import Type
-from pgw.model.group import Fragment, Group
+from pgw.model.group import Fragment, Group, Renewal
 from pgw.model.grouping import GroupingKey, Labels
 
 HEADER_FIELD = b""
@@ -46,6 +46,10 @@ _BYTES_16 = b"\xc4\x10"
 _TYPES = {int(kind): kind for kind in Type}
 FAMILIES_REMEMBERED = 1_000
 """Names that are decoded once: groups hold the same few families, and keep one name for all of them."""
+SIGNATURES_REMEMBERED = 1_000
+"""Of which one object is kept for all groups of one form."""
+_UNKNOWN = bytes(16)
+"""The signature of a group whose series nobody has counted as a whole, see lua/parts.lua."""
 MOST_LINES = 99_999_999
 """As many as 8 digits can say; the lines of one family in one group would have gigabytes then."""
 
@@ -126,11 +130,37 @@ def decode_group(name: str, fields: Sequence[bytes]) -> Group | None:
         raise CorruptGroup(name, f"{type(error).__name__}: {error}") from error
 
 
+def decode_renewal(signature: bytes, fields: Sequence[bytes]) -> Renewal | None:
+    """Decode what may have changed of a group that had this signature when it was read last.
+
+    What the signature stands for is not read again, nor are the labels, which the name of the group stands for.
+
+    Returns:
+        None for a group that has to be read as any other: it holds other series now, or somebody has broken it; it has
+        families with a time of their own, or details, which may differ under one signature.
+    """
+    try:
+        found = dict(zip(fields[::2], fields[1::2], strict=True))
+        pushed_at, failed_at, deadline, whole, _version, own, _labels = msgpack.unpackb(found[HEADER_FIELD])
+        if own != signature or whole != pushed_at:
+            return None
+        texts = []
+        for field, value in found.items():
+            if HEADER_FIELD < field < _VALUES:
+                _type, _flags, _lines, _help, heads = msgpack.unpackb(value)  # a time or details would be one too many
+                texts.append((_family(field), _joined(heads, found[_VALUES + field])))
+        if len(found) != 1 + 2 * len(texts):
+            return None
+        return Renewal(_moment(pushed_at), _moment(failed_at), _moment(deadline), texts)
+    except (KeyError, TypeError, ValueError, msgpack.UnpackException):
+        return None
+
+
 def _group(fields: Sequence[bytes]) -> Group:
     (first, header), *rest = sorted(zip(fields[::2], fields[1::2], strict=True))
     if first != HEADER_FIELD:
         raise ValueError("it has no header")
-    *times, _version, _signature, labels = msgpack.unpackb(header)
+    *times, _version, signature, labels = msgpack.unpackb(header)
     pushed_at, failed_at, deadline, whole = map(_moment, times)
     fragments = []
     half = len(rest) // 2  # those with values begin with what no name begins with, and come last
@@ -139,7 +169,14 @@ def _group(fields: Sequence[bytes]) -> Group:
             raise ValueError(f"the fields {field!r} and {own!r} are not of one family")
         fragments.append(decode_fragment(_family(field), value, values, whole))
     key = GroupingKey(tuple(sorted(labels.items())))
-    return Group(key, pushed_at, failed_at, tuple(fragments), deadline)
+    return Group(key, pushed_at, failed_at, tuple(fragments), deadline, _signature(signature))
+
+
+@lru_cache(SIGNATURES_REMEMBERED)
+def _signature(stored: bytes) -> bytes:
+    if type(stored) is not bytes:
+        raise TypeError(f"{stored!r} is not a signature")
+    return b"" if stored == _UNKNOWN else stored
 
 
 @lru_cache(FAMILIES_REMEMBERED)

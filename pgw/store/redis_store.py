@@ -6,21 +6,27 @@ Never: decides anything that two workers could decide differently; that is what 
 """
 
 import asyncio
-import json
-import random
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from pgw.errors import StoreConflict, StoreRefused, StoreUnavailable
-from pgw.model.group import Group
+from pgw.model.group import Group, Renewal
 from pgw.model.grouping import GroupingKey
 from pgw.store import codec, scripts
-from pgw.store.base import NO_GUARD, NO_LIMITS, Changes, Copy, Feed, Guard, Limits, Refusal, Server, Signs, Sizes, Write
+from pgw.store.base import NO_LIMITS, Changes, Copy, Feed, Limits, Refusal, Server, Signs, Sizes, Write
 from pgw.store.keys import Keys
 from pgw.store.link import Argument, Call, Link, Reply
 from pgw.store.primary import read_url
-from pgw.store.replies import STORED, UNKNOWN, read_changes, read_verdict, readable_fragment, readable_group
-from pgw.store.scripts import Script
+from pgw.store.pushes import Pushes, digits, guard_word, new_epoch
+from pgw.store.replies import (
+    STORED,
+    UNKNOWN,
+    read_changes,
+    read_verdict,
+    readable_again,
+    readable_fragment,
+    readable_group,
+)
 from pgw.store.watch import Watch
 from pgw.store.writer import UNCONFIRMED, Confirmation, Part, Writer
 
@@ -45,6 +51,8 @@ WHOLE_REMEMBERED = 100_000
 whose keys are not."""
 FAMILIES_AT_ONCE = 1_000
 """Families after which a call that removes groups leaves the rest to the next one: about 10 ms of Redis."""
+
+Found = TypeVar("Found")
 
 
 class RedisStore:
@@ -77,6 +85,7 @@ class RedisStore:
         self._encode = codec.Encoder()
         self._linger = linger
         self._limits = limits
+        self._pushes = Pushes(self._keys, self._encode, limits)
         self._expiring = asyncio.Lock()
         self._whole: dict[str, bytes] = {}
         """Names of groups, and the signatures of what they hold, and nothing else, as far as this worker knows. If
@@ -85,8 +94,8 @@ class RedisStore:
         self._reader = Link(self._primary, timeout)
         self._writing = Link(self._primary, timeout + (confirmation.seconds if confirmation.replicas else 0.0))
         self._watch = Watch()
-        self._writer = Writer(self._writing, self._batch, watch=self._watch, timeout=timeout, confirmation=confirmation)
-        self._push, self._values = map(scripts.load, ("push", "values"))
+        batch = self._pushes.batch
+        self._writer = Writer(self._writing, batch, watch=self._watch, timeout=timeout, confirmation=confirmation)
         self._fail, self._delete = map(scripts.load, ("fail", "delete"))
         self._changes, self._groups, self._copies = map(scripts.load, ("changes", "groups", "copies"))
         self._count, self._wipe, self._restore = map(scripts.load, ("count", "wipe", "restore"))
@@ -107,15 +116,15 @@ class RedisStore:
         key, mold, mode = write.key, write.mold, "rehearsal" if rehearsal else ""
         words: list[Argument] = ["checked" if mold.checked else "unchecked", key.name, key.shape, key.twin or ""]
         words.append(self._encode.labels(key.labels))
-        words += (_digits(pushed_at), _digits(failed_at), _digits(deadline), len(mold.types))
-        families = zip(mold.types, map(_digits, mold.moments), mold.filled(write.heads()), write.values, strict=True)
+        words += (digits(pushed_at), digits(failed_at), digits(deadline), len(mold.types))
+        families = zip(mold.types, map(digits, mold.moments), mold.filled(write.heads()), write.values, strict=True)
         for fields in families:
             words += fields
-        words.append(_guard_word(write.guard))
+        words.append(guard_word(write.guard))
         touched = (*self._keys.of_all_groups, self._keys.group(key.name))
 
         def make(settled: str) -> Call:
-            return Call.of(self._restore, touched, (_new_epoch(), *self._limits, mode, settled, *words))
+            return Call.of(self._restore, touched, (new_epoch(), *self._limits, mode, settled, *words))
 
         return read_verdict(await self._send(key, make), write, self._limits)
 
@@ -124,7 +133,7 @@ class RedisStore:
         keys = self._keys
         shared = (keys.changes, keys.tombstones, keys.version, keys.epoch, keys.deadlines, keys.totals)
         touched = (*shared, keys.group(key.name))
-        words = (_new_epoch(), key.name, key.twin or "", self._encode.labels(key.labels), lifetime)
+        words = (new_epoch(), key.name, key.twin or "", self._encode.labels(key.labels), lifetime)
         limits = (self._limits.groups, self._limits.groups_per_job)
         await self._send(key, lambda settled: Call.of(self._fail, touched, (*words, settled, *limits)))
 
@@ -154,7 +163,7 @@ class RedisStore:
     async def wipe(self) -> int:
         """See Store.wipe."""
         keys = self._keys
-        arguments = (_new_epoch(), keys.group(""))
+        arguments = (new_epoch(), keys.group(""))
         return int(await self._writer.write(Call.of(self._wipe, keys.of_all_groups, arguments)))
 
     async def expire(self) -> bool:
@@ -183,14 +192,11 @@ class RedisStore:
 
     async def groups(self, names: Sequence[str]) -> list[Group | None]:
         """See Store.groups."""
-        found: list[Group | None] = []
-        for start in range(0, len(names), GROUPS_AT_ONCE):
-            part = names[start : start + GROUPS_AT_ONCE]
-            [replies] = await self._reader.call(Call.of(self._groups, [*map(self._keys.group, part)]))
-            found += map(readable_group, part, replies)
-            if any(reply and group is None for reply, group in zip(replies, found[start:], strict=True)):
-                self._whole.clear()  # somebody has broken a group: the next push writes it as a whole
-        return found
+        return await self._read_groups(names, readable_group)
+
+    async def renewed(self, known: Mapping[str, bytes]) -> list[Group | Renewal | None]:
+        """See Store.renewed."""
+        return await self._read_groups([*known], lambda name, reply: readable_again(name, known[name], reply))
 
     async def copies(self, wanted: Sequence[tuple[str, str]]) -> list[Copy]:
         """See Store.copies."""
@@ -279,13 +285,13 @@ class RedisStore:
     async def _write(self, write: Write, mode: str) -> Mapping[str, str]:
         name, signature = write.key.name, write.mold.signature
         if self._whole.get(name) == signature:
-            reply = await self._writer.write(self._fresh_part(write))
+            reply = await self._writer.write(self._pushes.fresh(write))
             if reply == STORED:
                 return {}
             self._whole.pop(name, None)
             if reply != UNKNOWN:
                 return read_verdict(reply, write, self._limits)
-        reply = await self._send(write.key, lambda settled: self._whole_part(write, mode, settled))
+        reply = await self._send(write.key, lambda settled: self._pushes.whole(write, mode, settled))
         if reply == STORED and write.values and not write.mold.has_details:
             self._remember(name, signature)
         return read_verdict(reply, write, self._limits)
@@ -328,45 +334,27 @@ class RedisStore:
 
     async def _expire_groups(self, keys: Sequence[GroupingKey]) -> None:
         touched = (*self._keys.of_all_groups, self._keys.telemetry, *(self._keys.group(key.name) for key in keys))
-        arguments: list[Argument] = [_new_epoch(), TOMBSTONES_KEPT, self._linger]
+        arguments: list[Argument] = [new_epoch(), TOMBSTONES_KEPT, self._linger]
         for key in keys:
             arguments += (key.name, key.shape)
         await self._writer.write(Call.of(self._expire, touched, arguments), matters=False)
 
     def _removal(self, groups: Sequence[GroupingKey], age: Argument, mode: str) -> Call:
         touched = [*self._keys.of_all_groups, *(self._keys.group(key.name) for key in groups)]
-        arguments: list[Argument] = [_new_epoch(), TOMBSTONES_KEPT, mode, age, FAMILIES_AT_ONCE]
+        arguments: list[Argument] = [new_epoch(), TOMBSTONES_KEPT, mode, age, FAMILIES_AT_ONCE]
         for key in groups:
             arguments += (key.name, key.shape)
         return Call.of(self._delete, touched, arguments)
 
-    def _batch(self, parts: Sequence[Part]) -> Call:
-        keys, script = self._keys, parts[0].script
-        arguments: list[Argument] = [keys.group(""), _new_epoch()]
-        if script is self._values:
-            touched = [keys.changes, keys.version, keys.epoch, keys.deadlines, keys.read]
-        else:
-            touched = [*keys.of_all_groups, keys.read]
-            arguments += self._limits
-        touched += [part.key for part in parts]
-        for part in parts:
-            arguments += part.arguments
-        return Call.of(script, touched, arguments)
-
-    def _fresh_part(self, write: Write) -> Part:
-        """The values alone, for a group that holds these series."""
-        return self._part(self._values, write, write.mold.signature, write.mold.fresh(write.values))
-
-    def _whole_part(self, write: Write, mode: str, settled: str) -> Part:
-        key, mold = write.key, write.mold
-        checked = "checked" if mold.checked else "unchecked"
-        rest = f"{mode} {checked} {key.shape} {key.twin or ''} {settled} {_guard_word(write.guard)}"
-        ending = self._encode.ending(mold.signature, key.labels)
-        return self._part(self._push, write, ending, mold.whole(write.heads(), write.values), rest)
-
-    def _part(self, script: Script, write: Write, ending: bytes, fields: list[str | bytes], *rest: str) -> Part:
-        words = (len(fields), write.lifetime, ending, *fields, *rest)
-        return Part(script, self._keys.group(write.key.name), words, sum(map(len, fields)))
+    async def _read_groups(self, names: Sequence[str], read: Callable[[str, Reply], Found]) -> list[Found]:
+        found: list[Found] = []
+        for start in range(0, len(names), GROUPS_AT_ONCE):
+            part = names[start : start + GROUPS_AT_ONCE]
+            [replies] = await self._reader.call(Call.of(self._groups, [*map(self._keys.group, part)]))
+            found += map(read, part, replies)
+            if any(reply and group is None for reply, group in zip(replies, found[start:], strict=True)):
+                self._whole.clear()  # somebody has broken a group: the next push writes it as a whole
+        return found
 
     async def _read_changes(self, feed: Feed, cursor: str = "", *, follows: bool = False) -> Reply:
         keys = self._keys
@@ -379,21 +367,3 @@ class RedisStore:
 def _is_due(reply: Reply) -> bool:
     """Whether a script says that something has expired and has to be removed first."""
     return isinstance(reply, list) and reply[:1] == [b"due"]
-
-
-def _new_epoch() -> str:
-    """A name for the store, should this be its first change; after FLUSHALL it has to be another.
-
-    Nobody gains anything by guessing it, and the kernel need not be asked for each batch.
-    """
-    return f"{random.getrandbits(64):016x}"
-
-
-def _digits(moment: int) -> str:
-    """A time as the scripts keep it."""
-    return f"{moment:0{codec.TIME_DIGITS}d}"
-
-
-def _guard_word(guard: Guard) -> str:
-    """What a write was compared with, as clash.lua reads it."""
-    return "" if guard is NO_GUARD else json.dumps(guard._asdict())

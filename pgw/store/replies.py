@@ -12,7 +12,7 @@ from redis.exceptions import ResponseError
 
 from pgw.errors import BadGroupingKey, CorruptGroup, InconsistentPush, StoreFull
 from pgw.model.family import Type
-from pgw.model.group import Fragment, Group
+from pgw.model.group import Fragment, Group, Renewal
 from pgw.store import codec
 from pgw.store.base import Changes, Feed, Limits, Write
 from pgw.store.link import Reply, unusable
@@ -43,6 +43,15 @@ def readable_group(name: str, reply: Reply) -> Group | None:
     except CorruptGroup as error:
         log.error("%s; it is not shown until it is pushed with PUT or deleted", error)  # noqa: TRY400
         return None
+
+
+def readable_again(name: str, signature: bytes, reply: Reply) -> Group | Renewal | None:
+    """Decode a group that was read before; `signature` is the one it had then, empty if it had none."""
+    if signature and type(reply) is list:
+        renewal = codec.decode_renewal(signature, reply)
+        if renewal is not None:
+            return renewal
+    return readable_group(name, reply)
 
 
 def readable_fragment(name: str, family: str, value: bytes, values: bytes) -> Fragment | None:

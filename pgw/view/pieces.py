@@ -58,12 +58,12 @@ class Piece:
     def get(self, place: Place) -> bytes | None:
         """What stands at `place`."""
         position = self.position(place)
-        return self.texts[position] if self._holds(position, place) else None
+        return self.texts[position] if self.holds(position, place) else None
 
     def put(self, place: Place, text: bytes) -> bool:
         """Let `text` stand at `place`; tell whether that changed anything."""
         position = bisect_left(self.places, place)
-        if self._holds(position, place):
+        if self.holds(position, place):
             if self.texts[position] == text:
                 return False
             self.size -= len(self.texts[position])
@@ -78,14 +78,15 @@ class Piece:
     def drop(self, place: Place) -> bool:
         """Let nothing stand at `place`; tell whether that changed anything."""
         position = bisect_left(self.places, place)
-        if not self._holds(position, place):
+        if not self.holds(position, place):
             return False
         del self.places[position]
         self.size -= len(self.texts.pop(position))
         self.segment = self.is_legacy = None
         return True
 
-    def _holds(self, position: int, place: Place) -> bool:
+    def holds(self, position: int, place: Place) -> bool:
+        """Whether `place` is at a position."""
         return position < len(self.places) and self.places[position] == place
 
 
@@ -95,6 +96,9 @@ class Pieces:
     def __init__(self) -> None:
         self._pieces: list[Piece] = []
         self._firsts: list[Place] = []
+        self._nowhere = Piece([], []), 0
+        self._next: dict[str, tuple[Piece, int]] = {}
+        """Family -> the piece of the place that was looked up last, and the position behind it; if it is known."""
         self.revision = 0
         """Grows with every change."""
 
@@ -105,25 +109,45 @@ class Pieces:
         return len(self._pieces)
 
     def put(self, place: Place, text: bytes) -> None:
-        """Let `text` stand at `place`; the same text again changes nothing.
+        """Let `text` stand at `place`; the same text again changes nothing."""
+        found = self._look_up(place)
+        if found is None:
+            self._put_another_length(place, text)
+        else:
+            self._put_instead(*found, place, text)
 
-        Most are as long as what stood there, and then a piece begins where one began before: nothing but the text
-        changes. That is written out here because it is done for each family of each group that changes.
-        """
-        number = bisect_right(self._firsts, place) - 1
-        if number >= 0:
-            piece = self._pieces[number]
-            position = bisect_left(piece.places, place)
-            if position < len(piece.places) and piece.places[position] == place:
-                before = piece.texts[position]
-                if before == text:
-                    return
-                if len(before) == len(text):
-                    piece.texts[position] = text
-                    piece.segment = piece.is_legacy = None
-                    self.revision += 1
-                    return
-        self._put_another_length(place, text)
+    def put_value(self, place: Place, value: bytes) -> None:
+        """Let the one line that stands at `place` have another value."""
+        found = self._look_up(place)
+        if found is not None:
+            piece, position = found
+            line = piece.texts[position]
+            self._put_instead(piece, position, place, b"%b%b\n" % (line[: line.rindex(b" ") + 1], value))
+
+    def _look_up(self, place: Place) -> tuple[Piece, int] | None:
+        """Find a text: mostly right behind the one of its family found before, as those that change come in order."""
+        piece, position = self._next.get(place[0], self._nowhere)
+        if position >= len(piece.places) or piece.places[position] != place:
+            if not self._pieces:
+                return None
+            piece = self._pieces[self._find(place)]
+            position = piece.position(place)
+            if not piece.holds(position, place):
+                return None
+        self._next[place[0]] = piece, position + 1
+        return piece, position
+
+    def _put_instead(self, piece: Piece, position: int, place: Place, text: bytes) -> None:
+        """Let a text stand instead of another; most are as long, and then a piece begins where one began before."""
+        before = piece.texts[position]
+        if before == text:
+            return
+        if len(before) != len(text):
+            self._put_another_length(place, text)
+            return
+        piece.texts[position] = text
+        piece.segment = piece.is_legacy = None
+        self.revision += 1
 
     def _put_another_length(self, place: Place, text: bytes) -> None:
         """Let a text stand where none did, or one of another length; that may change where pieces begin."""
@@ -144,6 +168,7 @@ class Pieces:
 
     def drop(self, place: Place) -> None:
         """Let nothing stand at `place`."""
+        self._next.pop(place[0], None)
         if not self._pieces:
             return
         number = self._find(place)
@@ -179,6 +204,7 @@ class Pieces:
         return max(bisect_right(self._firsts, place) - 1, 0)
 
     def _insert(self, number: int, piece: Piece) -> None:
+        self._next.clear()  # what was divided or joined is no piece any more
         self._pieces.insert(number, piece)
         self._firsts.insert(number, piece.places[0])
 

@@ -27,6 +27,7 @@ NEWEST = 1 << 62
 _Votes = Mapping[str, Vote]
 """Family -> what a group says of it."""
 _NO_VOTES: _Votes = MappingProxyType({})
+_NOTHING_OLDER: Mapping[str, int] = MappingProxyType({})
 
 
 class _Moments(NamedTuple):
@@ -129,16 +130,29 @@ class View:
             self._votes[name] = self._share(self._vote(name, votes or _NO_VOTES, fragments))
         older = {}
         for family, _, _, text, _, moment, details in fragments:
-            place = (family, name)
-            if family in self._hidden or self._heads[family].unchecked:
-                self._touched.add(family)
-                self._hidden.get(family, {}).pop(place, None)
             if details or self._details:
-                self._put_details(place, details)
-            self.pieces.put(place, text)
+                self._put_details((family, name), details)
+            self._put_text(family, name, text)
             if moment not in (0, pushed_at):
                 older[family] = moment
         self._moments.put(name, pushed_at, older)
+
+    def renew(
+        self, name: str, pushed_at: int, texts: Iterable[tuple[str, bytes]], values: Iterable[tuple[str, bytes]]
+    ) -> None:
+        """Show other values of the series that a group shows already.
+
+        Args:
+            name: of the group.
+            pushed_at: when it was pushed, as a whole.
+            texts: families without details, and their lines.
+            values: families of one line, and its value.
+        """
+        for family, text in texts:
+            self._put_text(family, name, text)
+        for family, value in values:
+            self.pieces.put_value((family, name), value)
+        self._moments.put(name, pushed_at, _NOTHING_OLDER)
 
     def drop(self, name: str) -> None:
         """Show a group no longer."""
@@ -210,6 +224,13 @@ class View:
         for family in before.keys() - now.keys():
             self._drop_fragment(name, family, before[family])
         return now
+
+    def _put_text(self, family: str, name: str, text: bytes) -> None:
+        place = (family, name)
+        if family in self._hidden or self._heads[family].unchecked:
+            self._touched.add(family)
+            self._hidden.get(family, {}).pop(place, None)
+        self.pieces.put(place, text)
 
     def _drop_fragment(self, name: str, family: str, vote: Vote) -> None:
         self._touched.add(family)

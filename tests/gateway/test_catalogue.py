@@ -49,7 +49,9 @@ async def test_an_entry_says_what_the_group_holds(redis_server: RedisServer) -> 
             ("g", "h"),
             6,
             sum(len(fragment.text) for fragment in stored.fragments),
+            signature=stored.signature,
         )
+        assert stored.signature
         assert entries["job/J/path/%2Fa%20b"].families == ()
         assert entries[OTHER.name].failed
         assert entries[OTHER.name].pushed_at == 0

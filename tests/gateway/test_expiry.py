@@ -145,7 +145,7 @@ async def test_a_read_that_fails_at_the_deadline_is_made_up_for(redis_server: Re
         async def away() -> None:
             raise StoreUnavailable("away")
 
-        one.store.before["groups"] = away
+        one.store.before["renewed"] = away
         for _ in range(2):
             with pytest.raises(StoreUnavailable):
                 await one.page()

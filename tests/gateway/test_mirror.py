@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import gzip
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 import pytest
@@ -55,10 +55,10 @@ class ScriptedStore:
         await self.may_answer.wait()
         return answer
 
-    async def groups(self, names: Sequence[str]) -> list[Group | None]:
-        if "groups" in self.failing:
+    async def renewed(self, known: Mapping[str, bytes]) -> list[Group | None]:
+        if "renewed" in self.failing:
             raise StoreUnavailable("away")
-        return [self.groups_held.get(name) for name in names]
+        return [self.groups_held.get(name) for name in known]
 
 
 class Scripted:
@@ -118,7 +118,7 @@ def test_scrapes_that_wait_share_one_read_of_the_store(run: Run) -> None:
     run(scenario())
 
 
-@pytest.mark.parametrize("failing", ["changes", "groups"])
+@pytest.mark.parametrize("failing", ["changes", "renewed"])
 async def test_a_read_that_failed_is_made_up_for_by_the_next(failing: str) -> None:
     one = Scripted()
     one.store.push(JOB, "1")
@@ -143,7 +143,7 @@ async def test_who_waits_for_a_read_that_fails_reads_anew() -> None:
     one = Scripted()
     one.store.push(JOB, "1")
     one.store.may_answer.clear()
-    one.store.failing.add("groups")
+    one.store.failing.add("renewed")
     first = await begun(one.page())
     second = await begun(one.page())
     one.store.may_answer.set()
@@ -158,13 +158,13 @@ async def test_the_next_groups_are_asked_for_before_those_at_hand_are_shown() ->
     one, shown = Scripted(), []
     for number in range(3 * SLICE_GROUPS):
         one.store.push(group(job=str(number)), "1")
-    read = one.store.groups
+    read = one.store.renewed
 
-    async def groups(names: Sequence[str]) -> list[Group | None]:
+    async def renewed(known: Mapping[str, bytes]) -> list[Group | None]:
         shown.append(len(one.mirror.view.names()))
-        return await read(names)
+        return await read(known)
 
-    one.store.groups = groups  # type: ignore[method-assign]
+    one.store.renewed = renewed  # type: ignore[method-assign]
     await one.page()
     assert shown == [0, 0, SLICE_GROUPS]
 
@@ -174,9 +174,9 @@ async def test_a_read_that_ends_early_leaves_no_question_behind(ends: type[BaseE
     one, asked, third = Scripted(), 0, asyncio.Event()
     for number in range(4 * SLICE_GROUPS):
         one.store.push(group(job=str(number)), "1")
-    read = one.store.groups
+    read = one.store.renewed
 
-    async def groups(names: Sequence[str]) -> list[Group | None]:
+    async def renewed(known: Mapping[str, bytes]) -> list[Group | None]:
         nonlocal asked
         asked += 1
         if asked == 3:
@@ -184,9 +184,9 @@ async def test_a_read_that_ends_early_leaves_no_question_behind(ends: type[BaseE
             if ends is StoreUnavailable:
                 raise StoreUnavailable("away")
             await asyncio.Event().wait()
-        return await read(names)
+        return await read(known)
 
-    one.store.groups = groups  # type: ignore[method-assign]
+    one.store.renewed = renewed  # type: ignore[method-assign]
     page = asyncio.create_task(one.page())
     await third.wait()
     if ends is asyncio.CancelledError:
@@ -194,7 +194,7 @@ async def test_a_read_that_ends_early_leaves_no_question_behind(ends: type[BaseE
     with pytest.raises(ends):
         await page
     assert asyncio.all_tasks() == {asyncio.current_task()}
-    one.store.groups = read  # type: ignore[method-assign]
+    one.store.renewed = read  # type: ignore[method-assign]
     assert (await one.page()).count("\n") == 4 * SLICE_GROUPS
 
 
@@ -242,6 +242,26 @@ async def test_groups_that_change_leave_the_garbage_collector_less_than_an_objec
     assert len(gc.get_objects()) - before < groups
 
 
+async def test_a_group_that_changed_while_the_feed_was_read_is_asked_for_once() -> None:
+    one = Scripted()
+    asked: list[str] = []
+    for number in range(2 * SLICE_GROUPS):
+        one.store.push(group(job=f"{number:04d}"), "1")
+    changes, read = one.store.changes, one.store.renewed
+
+    async def twice(feed: Feed) -> Changes:
+        found = await changes(feed)
+        return found._replace(changed=[*found.changed, *found.changed])
+
+    async def renewed(known: Mapping[str, bytes]) -> list[Group | None]:
+        asked.extend(known)
+        return await read(known)
+
+    one.store.changes, one.store.renewed = twice, renewed  # type: ignore[method-assign]
+    await one.page()
+    assert asked == sorted(one.store.groups_held)
+
+
 async def test_a_group_that_went_between_the_feed_and_the_reading_is_not_shown() -> None:
     one = Scripted()
     one.store.push(JOB, "1")
@@ -280,10 +300,10 @@ async def test_only_groups_that_changed_are_read(redis_server: RedisServer) -> N
         for number in range(2 * SLICE_GROUPS + 1):
             await one.push(group(job=f"j{number:03d}"), "a 1\n")
         await one.page()
-        assert one.store.calls["groups"] == 3
+        assert one.store.calls["renewed"] == 3
         await one.push(group(job="j007"), "a 2\n")
         assert (await one.lines())[7] == 'a{instance="",job="j007"} 2'
-        assert one.store.calls["groups"] == 4
+        assert one.store.calls["renewed"] == 4
 
 
 async def test_two_replicas_show_the_same_bytes(redis_server: RedisServer) -> None:
@@ -366,7 +386,7 @@ async def test_a_view_of_a_redis_that_was_restarted_is_read_anew(own_redis: Redi
         own_redis.start()
         one.store.calls.clear()
         assert await one.lines() == before
-        assert one.store.calls["groups"] == 1
+        assert one.store.calls["renewed"] == 1
 
 
 async def test_a_group_that_somebody_broke_does_not_stop_a_scrape(redis_server: RedisServer) -> None:

@@ -35,7 +35,7 @@ from servers import RedisServer
 from pgw.errors import BadGroupingKey, InconsistentPush
 from pgw.model.consistency import SUFFIXES
 from pgw.model.family import Type
-from pgw.model.group import Fragment, Group
+from pgw.model.group import Fragment, Group, Renewal
 from pgw.model.grouping import GroupingKey
 from pgw.store.base import Feed, Guard
 from pgw.store.redis_store import RedisStore
@@ -189,6 +189,16 @@ class Follower:
     groups: dict[str, Group | None] = field(default_factory=dict)
 
 
+def renewed(before: Group | None, renewal: Renewal) -> Group:
+    """A group that is known, with what may have changed of it."""
+    assert before is not None
+    texts = dict(renewal.texts)
+    assert texts.keys() == {each.name for each in before.fragments}
+    fragments = [each._replace(text=texts[each.name], pushed_at=renewal.pushed_at) for each in before.fragments]
+    pushed_at, failed_at, deadline, _ = renewal
+    return Group(before.key, pushed_at, failed_at, tuple(fragments), deadline, before.signature)
+
+
 class AnySequence(RuleBasedStateMachine):
     """Steps, each taken by the store and by the model."""
 
@@ -288,7 +298,8 @@ class AnySequence(RuleBasedStateMachine):
     def sweep(self) -> None:
         while self.run(self.store.expire()):
             pass
-        raw = self.raw()
+        # One that had no families keeps its signature when it expires.
+        raw = {name: each._replace(signature=b"") for name, each in self.raw().items()}
         assert raw == self.visible(raw)
 
     @rule(key=KEY, lifetime=LIFETIME)
@@ -343,7 +354,10 @@ class AnySequence(RuleBasedStateMachine):
         groups = {} if changes.everything else dict(reader.groups)
         for name in changes.deleted:
             groups.pop(name, None)
-        groups.update(zip(changes.changed, self.run(self.store.groups(changes.changed)), strict=True))
+        before = {name: reader.groups.get(name) for name in changes.changed}
+        known = {name: b"" if each is None else each.signature for name, each in before.items()}
+        for name, found in zip(known, self.run(self.store.renewed(known)), strict=True):
+            groups[name] = renewed(before[name], found) if isinstance(found, Renewal) else found
         return Follower(changes.feed, groups)
 
     @invariant()

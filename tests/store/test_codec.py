@@ -45,6 +45,7 @@ FRAGMENTS = st.builds(
     details=st.lists(st.binary(), max_size=3).map(tuple),
 )
 LABELS = st.dictionaries(TEXTS, TEXTS, max_size=5).map(lambda labels: tuple(sorted({**labels, "job": "j"}.items())))
+SIGNATURE = b"s" * 16
 
 
 def moment(time: int) -> bytes:
@@ -61,7 +62,15 @@ def fields(fragment: Fragment, whole: int = 0) -> tuple[bytes, bytes]:
 def header(labels: Labels, pushed_at: int = 0, failed_at: int = 0, whole: int = 0) -> bytes:
     """A header as the script writes it."""
     times = b"".join(b"\xb0" + moment(time) for time in (pushed_at, failed_at, 0, whole))
-    return b"\x97" + times + b"\xb0" + b"0" * 15 + b"1" + b"\xc4\x10" + b"s" * 16 + codec.Encoder().labels(labels)
+    return b"\x97" + times + b"\xb0" + b"0" * 15 + b"1" + b"\xc4\x10" + SIGNATURE + codec.Encoder().labels(labels)
+
+
+def words_of(fragments: list[Fragment], head: bytes, *, whole: int = 7) -> list[bytes]:
+    words = [b"", head]
+    for each in fragments:
+        value, values = fields(each, whole)
+        words += [each.name.encode(), value, codec.values_field(each.name), values]
+    return words
 
 
 HEADER = header(JOB.labels)
@@ -85,12 +94,79 @@ def test_a_fragment_without_a_time_is_of_the_time_of_the_whole(fragment: Fragmen
 def test_a_group_is_read_as_it_was_written(
     labels: Labels, pushed_at: int, failed_at: int, whole: int, fragments: list[Fragment]
 ) -> None:
-    words = [b"", header(labels, pushed_at, failed_at, whole)]
-    for each in fragments:
-        value, values = fields(each, whole)
-        words += [each.name.encode(), value, codec.values_field(each.name), values]
+    words = words_of(fragments, header(labels, pushed_at, failed_at, whole), whole=whole)
     ordered = tuple(sorted(fragments, key=lambda each: each.name.encode()))
-    assert codec.decode_group("name", words) == Group(GroupingKey(labels), pushed_at, failed_at, ordered)
+    assert codec.decode_group("name", words) == Group(
+        GroupingKey(labels), pushed_at, failed_at, ordered, signature=SIGNATURE
+    )
+
+
+RENEWED = st.lists(FRAGMENTS.map(lambda each: each._replace(details=(), pushed_at=7)), max_size=4)
+UNIQUE = RENEWED.map(lambda found: list({each.name: each for each in found}.values()))
+
+
+@given(LABELS, TIMES, UNIQUE)
+def test_a_renewal_is_what_may_have_changed_of_a_group(
+    labels: Labels, failed_at: int, fragments: list[Fragment]
+) -> None:
+    words = words_of(fragments, header(labels, 7, failed_at, 7))
+    found, renewal = codec.decode_group("name", words), codec.decode_renewal(SIGNATURE, words)
+    assert found is not None
+    assert renewal is not None
+    assert renewal == (7, failed_at, 0, renewal.texts)
+    assert sorted(renewal.texts) == [(each.name, each.text) for each in found.fragments]
+
+
+A, DETAILED = family("a")._replace(pushed_at=7), family("b")._replace(pushed_at=7, details=(b"1",))
+WHOLE = words_of([A], header(JOB.labels, 7, 0, 7))
+TO_BE_READ_AS_A_WHOLE = {
+    "nothing": [],
+    "no header": WHOLE[2:],
+    "a header cut short": [b"", header(JOB.labels, 7, 0, 7)[:60], *WHOLE[2:]],
+    "times that are none": [b"", header(JOB.labels, 7, 0, 7).replace(b"0000007", b"00000x7"), *WHOLE[2:]],
+    "another signature": [b"", header(JOB.labels, 7, 0, 7).replace(SIGNATURE, b"t" * 16), *WHOLE[2:]],
+    "pushed without any family since": words_of([A], header(JOB.labels, 8, 0, 7)),
+    "a family with a time": words_of([A], header(JOB.labels, 7, 0, 7), whole=6),
+    "details": words_of([A, DETAILED], header(JOB.labels, 7, 0, 7)),
+    "no values": WHOLE[:4],
+    "values of no family": [*WHOLE, b"\xffb", b"1\n"],
+    "other values": [*WHOLE[:5], b"1\n2\n"],
+    "a family that is none": [*WHOLE[:3], b"\x95", *WHOLE[4:]],
+    "heads that are text": [*WHOLE[:3], b"\x95\x01\x00\xc4\x00\xc0\xa1a", *WHOLE[4:]],
+}
+
+
+@pytest.mark.parametrize("words", TO_BE_READ_AS_A_WHOLE.values(), ids=TO_BE_READ_AS_A_WHOLE)
+def test_a_group_of_which_more_may_have_changed_is_no_renewal(words: list[bytes]) -> None:
+    assert codec.decode_renewal(SIGNATURE, WHOLE) == (7, 0, 0, [("a", A.text)])
+    assert codec.decode_renewal(SIGNATURE, words) is None
+
+
+@given(st.data())
+def test_a_renewal_of_a_group_with_one_byte_changed_shows_what_the_group_shows(data: st.DataObject) -> None:
+    words = list(WHOLE)
+    number = data.draw(st.sampled_from([1, 2, 3, 4, 5]))
+    position = data.draw(st.integers(0, len(words[number]) - 1))
+    changed = bytearray(words[number])
+    changed[position] = data.draw(st.integers(0, 255))
+    words[number] = bytes(changed)
+    renewal = codec.decode_renewal(SIGNATURE, words)
+    if renewal is None:
+        return
+    try:
+        found = codec.decode_group("name", words)
+    except CorruptGroup:
+        return  # its labels, a type or a help: of these another worker knows nothing either until all is pushed again
+    assert found is not None
+    assert renewal[:3] == (found.pushed_at, found.failed_at, found.deadline)
+    assert renewal.texts == [(each.name, each.text) for each in found.fragments]
+
+
+@pytest.mark.parametrize(("stored", "shown"), [(SIGNATURE, SIGNATURE), (bytes(16), b"")])
+def test_a_group_whose_series_nobody_has_counted_as_a_whole_has_no_signature(stored: bytes, shown: bytes) -> None:
+    found = codec.decode_group("name", [b"", HEADER.replace(SIGNATURE, stored)])
+    assert found is not None
+    assert found.signature == shown
 
 
 def test_no_fields_are_no_group() -> None:

@@ -33,6 +33,21 @@ class PiecesBesideADictionary(RuleBasedStateMachine):
         for number in range(start, 30):
             self.put(("f", f"job/{number:02d}"), length)
 
+    @precondition(lambda self: self.lines())
+    @rule(data=st.data(), value=st.sampled_from([b"1", b"2", b"3.5", b"1" * 500]))
+    def put_value(self, data: st.DataObject, value: bytes) -> None:
+        place = data.draw(st.sampled_from(self.lines()))
+        self.pieces.put_value(place, value)
+        self.texts[place] = b"x " + value + b"\n"
+
+    @rule(start=st.integers(0, 29), value=st.sampled_from([b"1", b"2"]))
+    def put_lines(self, start: int, value: bytes) -> None:
+        for number in range(start, 30):
+            self.change(("g", f"job/{number:02d}"), b"x " + value + b"\n")
+
+    def lines(self) -> list[Place]:
+        return sorted(place for place, text in self.texts.items() if text.startswith(b"x "))
+
     @rule(place=PLACES)
     def drop(self, place: Place) -> None:
         self.change(place, None)
@@ -117,6 +132,16 @@ def test_pieces_that_become_sparse_are_joined() -> None:
     assert pieces.get(("f", "0000")) is None
     assert list(pieces.texts("f")) == []
     pieces.drop(("f", "0000"))
+
+
+def test_where_texts_were_found_is_forgotten_with_their_families() -> None:
+    pieces = Pieces()
+    for number in range(100):
+        place = (f"f{number}", "job/j")
+        for text in (b"1", b"2"):
+            pieces.put(place, text)
+        pieces.drop(place)
+    assert not pieces._next
 
 
 def test_a_piece_tells_whether_something_changed() -> None:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from lines import write_samples
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -150,6 +150,14 @@ class History(RuleBasedStateMachine):
     @rule(key=st.sampled_from(GROUPS), name=st.sampled_from(FAMILIES), each=pushed(unchecked=st.booleans()))
     def put_one(self, key: GroupingKey, name: str, each: Pushed) -> None:
         self.put(key, {**self.groups.get(key, (0, {}))[1], name: each})
+
+    @precondition(lambda self: self.groups)
+    @rule(data=st.data(), value=st.sampled_from("1234"))
+    def renew(self, data: st.DataObject, value: str) -> None:
+        key, now = data.draw(st.sampled_from(list(self.groups))), next(self.clock)
+        families = {name: each._replace(value=value) for name, each in self.groups[key][1].items()}
+        self.groups[key] = now, families
+        self.view.renew(key.name, now, [(each.name, each.text) for each in fragments(key, families)], [])
 
     @rule(key=st.sampled_from(GROUPS))
     def drop(self, key: GroupingKey) -> None:
