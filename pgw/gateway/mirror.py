@@ -38,7 +38,7 @@ SORTED_NAMES = 10_000
 LASTING_GROUPS = 1_000
 """Groups from which on the garbage collector is kept away from what there is."""
 SLICE_PIECES = 64
-"""Pieces compressed in one go of the thread: about 2 MB, a few milliseconds."""
+"""Pieces compressed in one go of the thread: about 2 MB: a millisecond, and one of the event loop to join them."""
 
 PATIENCE = 0.3
 """Seconds that a list of groups waits for the newest changes; then it shows what is known, and says so."""

@@ -113,10 +113,21 @@ class Pieces:
         found = self._look_up(place)
         if found is None:
             self._put_another_length(place, text)
+            return
+        piece, position = found
+        if piece.texts[position] != text:
+            piece.is_legacy = None
+            self._put_instead(piece, position, place, text)
+
+    def renew(self, place: Place, text: bytes) -> None:
+        """Let `text` stand at `place` instead of one that has the same names."""
+        found = self._look_up(place)
+        if found is None:
+            self._put_another_length(place, text)
         else:
             self._put_instead(*found, place, text)
 
-    def put_value(self, place: Place, value: bytes) -> None:
+    def renew_value(self, place: Place, value: bytes) -> None:
         """Let the one line that stands at `place` have another value."""
         found = self._look_up(place)
         if found is not None:
@@ -146,7 +157,7 @@ class Pieces:
             self._put_another_length(place, text)
             return
         piece.texts[position] = text
-        piece.segment = piece.is_legacy = None
+        piece.segment = None
         self.revision += 1
 
     def _put_another_length(self, place: Place, text: bytes) -> None:

@@ -132,7 +132,9 @@ class View:
         for family, _, _, text, _, moment, details in fragments:
             if details or self._details:
                 self._put_details((family, name), details)
-            self._put_text(family, name, text)
+            if self._may_hide(family):
+                self._uncover(family, name)
+            self.pieces.put((family, name), text)
             if moment not in (0, pushed_at):
                 older[family] = moment
         self._moments.put(name, pushed_at, older)
@@ -149,9 +151,13 @@ class View:
             values: families of one line, and its value.
         """
         for family, text in texts:
-            self._put_text(family, name, text)
+            if self._may_hide(family):
+                self._uncover(family, name)
+                self.pieces.put((family, name), text)
+            else:
+                self.pieces.renew((family, name), text)
         for family, value in values:
-            self.pieces.put_value((family, name), value)
+            self.pieces.renew_value((family, name), value)
         self._moments.put(name, pushed_at, _NOTHING_OLDER)
 
     def drop(self, name: str) -> None:
@@ -225,12 +231,14 @@ class View:
             self._drop_fragment(name, family, before[family])
         return now
 
-    def _put_text(self, family: str, name: str, text: bytes) -> None:
-        place = (family, name)
-        if family in self._hidden or self._heads[family].unchecked:
-            self._touched.add(family)
-            self._hidden.get(family, {}).pop(place, None)
-        self.pieces.put(place, text)
+    def _may_hide(self, family: str) -> bool:
+        """Whether something of a family may not be shown, because somebody pushed it without a check."""
+        return family in self._hidden or self._heads[family].contested
+
+    def _uncover(self, family: str, name: str) -> None:
+        """Forget what is hidden of a text that changes; `settle` looks at it anew."""
+        self._touched.add(family)
+        self._hidden.get(family, {}).pop((family, name), None)
 
     def _drop_fragment(self, name: str, family: str, vote: Vote) -> None:
         self._touched.add(family)

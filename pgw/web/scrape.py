@@ -8,11 +8,11 @@ Follows: section 1.2 of the behaviour page.
 
 import asyncio
 import time
-import zlib
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from itertools import chain
 
 import falcon.asgi
+from isal import isal_zlib
 
 from pgw.formats import metrics_pb2 as pb
 from pgw.formats.escaping import Scheme, escape_message
@@ -109,10 +109,10 @@ def _delimited(messages: Iterable[pb.MetricFamily]) -> Iterator[bytes]:
     for message in messages:
         encoded = message.SerializeToString()
         length += len(encoded)
-        packed.append(zlib.compress(encoded, LEVEL))
+        packed.append(isal_zlib.compress(encoded, LEVEL))
         yield b""
     yield varint(length)
-    yield from map(zlib.decompress, packed)
+    yield from map(isal_zlib.decompress, packed)
 
 
 def _messages(family: Iterable[Fragment], scheme: Scheme, *, stamped: bool) -> Iterator[pb.MetricFamily]:
@@ -150,7 +150,7 @@ def _message(fragments: Sequence[Fragment]) -> pb.MetricFamily:
 
 
 async def _gzipped(parts: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    stream = zlib.compressobj(LEVEL, zlib.DEFLATED, GZIP_FORM)
+    stream = isal_zlib.compressobj(LEVEL, isal_zlib.DEFLATED, GZIP_FORM)
     async for part in parts:
         yield stream.compress(part)
     yield stream.flush()

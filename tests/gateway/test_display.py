@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gzip
 import random
 from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
@@ -17,7 +18,8 @@ from servers import RedisServer
 
 from pgw.errors import PushError
 from pgw.formats.escaping import Scheme
-from pgw.gateway.mirror import SLICE_GROUPS
+from pgw.formats.text_reader import TextReader
+from pgw.gateway.mirror import DEFAULT_SCHEME, SLICE_GROUPS
 from pgw.gateway.push_times import FAILURE_TIME, PUSH_TIME
 from pgw.model.family import Exposition
 from pgw.model.grouping import GroupingKey
@@ -30,7 +32,8 @@ BODIES = {
     "another type": "# TYPE c counter\nc {0}\n",
     "two series": 'a{{x="1"}} {0}\na{{x="2"}} {0}\n',
     "a histogram": '# TYPE h histogram\nh_bucket{{le="+Inf"}} {0}\nh_sum {0}\nh_count {0}\n',
-    "what may clash": 'a{{instance="i"}} {0}\n',
+    "what may clash": 'a{{instance="i"}} {0}\na{{instance="i","é"="1"}} {0}\n',
+    "names that some do not read": '{{"é.x",a="1"}} {0}\n',
     "nothing": "",
     "what fails": "a {0} 1\n",
 }
@@ -68,7 +71,7 @@ STEPS = st.lists(
 
 def exposition(body: str, value: int) -> Exposition:
     if body != DETAILED:
-        return read_text(BODIES[body].format(value))
+        return TextReader(utf8_names=True).read(BODIES[body].format(value).encode())
     found = read_text(BODIES["two families"].format(1))
     return found._replace(families=[each._replace(details=(str(value).encode(),)) for each in found.families])
 
@@ -91,7 +94,14 @@ async def shown(one: Replica) -> tuple[object, ...]:
     assert trouble == ""
     families = [list(each) for each in await one.mirror.families()]
     mine = [each for each in families if not each[0].name.startswith("pgw_")]
-    return (await one.lines(), b"".join(stamped), sorted(catalogue.rows()), catalogue.sums()[:5], mine)
+    pages = [await page(one, scheme) for scheme in Scheme]
+    return (pages, b"".join(stamped), sorted(catalogue.rows()), catalogue.sums()[:5], mine)
+
+
+async def page(one: Replica, scheme: Scheme) -> list[bytes]:
+    """The lines of a compressed page, without what the gateway says of itself."""
+    chunks = (await one.gateway.scrape(compressed=True, scheme=scheme)).chunks
+    return [line for line in gzip.decompress(b"".join(chunks)).split(b"\n") if b"pgw_" not in line]
 
 
 @given(STEPS)
@@ -125,7 +135,7 @@ def test_a_worker_that_has_seen_every_change_shows_what_one_does_that_reads_all_
                 ahead += step.minutes * MINUTES
                 await do(early if step.checked else unchecked, step)
                 if step.is_read:
-                    await early.page()
+                    await page(early, DEFAULT_SCHEME)
             async with replica(redis_server.url, linger=linger) as late:
                 let_pass(late)
                 assert await shown(early) == await shown(late)
@@ -190,6 +200,19 @@ async def test_whatever_happened_between_two_pushes_of_the_same_series_is_shown(
             await early.page()
         async with replica(redis_server.url, linger=linger) as late:
             assert await shown(early) == await shown(late)
+
+
+@pytest.mark.parametrize("scheme", Scheme)
+async def test_a_name_that_has_to_be_escaped_is_so_though_the_one_before_was_as_long(
+    redis_server: RedisServer, scheme: Scheme
+) -> None:
+    reader = TextReader(utf8_names=True)
+    async with replica(redis_server.url) as early:
+        for body in ('a{bbbb="1"} 1\n', 'a{"é"="1"} 1\n', 'a{bbbb="1"} 1\n'):
+            await early.gateway.replace(JOB, reader.read(body.encode()))
+            async with replica(redis_server.url) as late:
+                assert await page(early, scheme) == await page(late, scheme)
+                assert await page(early, DEFAULT_SCHEME) == await page(late, DEFAULT_SCHEME)
 
 
 async def test_groups_of_all_orders_and_numbers_are_shown_with_their_last_values(redis_server: RedisServer) -> None:

@@ -35,9 +35,9 @@ class PiecesBesideADictionary(RuleBasedStateMachine):
 
     @precondition(lambda self: self.lines())
     @rule(data=st.data(), value=st.sampled_from([b"1", b"2", b"3.5", b"1" * 500]))
-    def put_value(self, data: st.DataObject, value: bytes) -> None:
+    def renew_value(self, data: st.DataObject, value: bytes) -> None:
         place = data.draw(st.sampled_from(self.lines()))
-        self.pieces.put_value(place, value)
+        self.pieces.renew_value(place, value)
         self.texts[place] = b"x " + value + b"\n"
 
     @rule(start=st.integers(0, 29), value=st.sampled_from([b"1", b"2"]))

@@ -6,12 +6,12 @@ Never: lets anything through unescaped, or lets a page run what is not ours: no 
 """
 
 import asyncio
-import zlib
 from collections.abc import Mapping
 from typing import Any
 
 import falcon.asgi
 import jinja2
+from isal import isal_zlib
 
 from pgw import __version__
 from pgw.formats.negotiation import GZIP, choose_encoding
@@ -88,7 +88,7 @@ class Frame:
                 response.set_header(name, value)
         if len(body) >= WORTH_COMPRESSING and choose_encoding(request.get_header("Accept-Encoding")) == GZIP:
             response.set_header("Content-Encoding", GZIP)
-            body = zlib.compress(body, LEVEL, GZIP_FORM)
+            body = isal_zlib.compress(body, LEVEL, GZIP_FORM)
         response.data = body
 
     def fail(self, request: Request, response: falcon.asgi.Response, status: int, title: str, reason: str) -> None:
