@@ -32,7 +32,7 @@ from pgw.view.view import View
 
 SLICE_GROUPS = 64
 """Groups read at once, as many as the store asks Redis for in one call: half a millisecond of the event loop to decode
-small ones, and another to show them."""
+small ones, and another to show them; half of that where only values are new."""
 SORTED_NAMES = 10_000
 """Names of groups sorted at once: a few milliseconds; the runs are merged as they are read."""
 LASTING_GROUPS = 1_000
