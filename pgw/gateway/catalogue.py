@@ -125,16 +125,8 @@ class Catalogue:
     def renew(self, name: str, pushed_at: int, failed_at: int, size: int, expires_at: int) -> None:
         """Note a group that holds the same series as before; `size` is that of their lines now."""
         before = self._rows[name]
-        row = (
-            before[NAME],
-            pushed_at,
-            failed_at,
-            before[FAMILIES],
-            before[SERIES],
-            size,
-            expires_at,
-            before[SIGNATURE],
-        )
+        name, _, _, families, series, _, _, signature = before
+        row = (name, pushed_at, failed_at, families, series, size, expires_at, signature)
         self._rows[name] = row
         self._count(before, -1)
         self._count(row, 1)

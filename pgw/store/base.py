@@ -219,7 +219,7 @@ class Store(Protocol):
 
         Returns:
             In the same order: a Renewal where the signature is the same, and so are the families, their types and
-            helps, and the series. Mostly: a group that would take longer to read so comes as a whole.
+            helps, and the series; but a group with details, or with families of several pushes, comes whole.
         """
         ...
 
