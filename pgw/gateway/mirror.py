@@ -83,7 +83,6 @@ class Mirror:
         """Make an empty mirror; `linger` is how many microseconds a group stays after its families have expired."""
         self._store = store
         self._display = Display(view, linger)
-        self._view = view
         self._own = own
         self._feed = Feed()
         self._turn = asyncio.Lock()
@@ -120,7 +119,7 @@ class Mirror:
     @property
     def view(self) -> View:
         """What is shown."""
-        return self._view
+        return self._display.view
 
     async def page(self, *, compressed: bool, scheme: Scheme) -> Page:
         """Make a page of all that was stored when this was called, in the text format.
@@ -137,14 +136,14 @@ class Mirror:
             await self._read(begun)
             if compressed:
                 return await self._compressed(scheme)
-            return plain_page(self._escaped(piece, scheme) for piece in self._view.pieces)
+            return plain_page(self._escaped(piece, scheme) for piece in self.view.pieces)
 
     async def names(self) -> Iterator[str]:
         """Take the names of all groups that were stored when this was called, in order."""
         begun = self._begin()
         async with self._turn:
             await self._read(begun)
-            names = list(self._view.names())
+            names = list(self.view.names())
         return await _in_order(names)
 
     async def families(self) -> list[Snapshot]:
@@ -155,7 +154,7 @@ class Mirror:
         begun = self._begin()
         async with self._turn:
             await self._read(begun)
-            return await asyncio.to_thread(lambda: list(map(_snapshot, self._view.shown())))
+            return await asyncio.to_thread(lambda: list(map(_snapshot, self.view.shown())))
 
     async def stamped(self, scheme: Scheme) -> Iterator[bytes]:
         """Take the page as it was stored when this was called, in text whose lines end in the time of their push.
@@ -166,7 +165,7 @@ class Mirror:
         begun = self._begin()
         async with self._turn:
             await self._read(begun)
-            texts = await asyncio.to_thread(self._view.stamped, PUSH_TIMES)
+            texts = await asyncio.to_thread(self.view.stamped, PUSH_TIMES)
         return chunked(map(Escaper(scheme).escape, texts))
 
     def shown(self, groups: Iterable[Group | None], now: int | None = None) -> list[Group]:
@@ -250,8 +249,8 @@ class Mirror:
         self._note_counters(changes)
         await self._drop(changes)
         await self._take([*changes.changed, *self._display.due(self.now)])
-        self._view.show_own(self._own(self.sums, self.now // MICROSECONDS))
-        self._view.settle()
+        self.view.show_own(self._own(self.sums, self.now // MICROSECONDS))
+        self.view.settle()
         self._feed = changes.feed
         self._done = number
 
@@ -269,7 +268,7 @@ class Mirror:
         every few seconds while many objects are made. What else lives at this moment is not walked through either, and
         of that a little is garbage in cycles later; so this must be rare.
         """
-        groups = len(self._view.names())
+        groups = len(self.view.names())
         if groups > max(LASTING_GROUPS, self._frozen * 1.5):
             gc.freeze()
             self._frozen = groups
@@ -277,7 +276,7 @@ class Mirror:
     async def _drop(self, changes: Changes) -> None:
         gone: Iterable[str] = changes.deleted
         if changes.everything:
-            gone = self._view.names() - set(changes.changed) if self._view.names() else ()
+            gone = self.view.names() - set(changes.changed) if self.view.names() else ()
         for number, name in enumerate(gone, 1):
             self._display.drop(name)
             if number % SLICE_GROUPS == 0:  # somebody may have deleted a hundred thousand
@@ -316,7 +315,7 @@ class Mirror:
                 await pace.breathe()
 
     async def _compressed(self, scheme: Scheme) -> Page:
-        pieces = self._view.pieces
+        pieces = self.view.pieces
         if self._gzip is None or self._gzip[0] != pieces.revision:
             stale = [piece for piece in pieces if piece.segment is None]
             for piece, segment in zip(stale, await self._deflated(stale, DEFAULT_SCHEME), strict=True):
@@ -342,7 +341,7 @@ class Mirror:
         if piece.is_legacy:
             return text
         family, group = piece.places[0]
-        kind = self._view.type_of(family) if group else None
+        kind = self.view.type_of(family) if group else None
         escaped = Escaper(scheme, None if kind is None else (family, kind)).escape(text)
         if scheme is DEFAULT_SCHEME:
             piece.is_legacy = escaped is text

@@ -113,11 +113,8 @@ class Pieces:
         found = self._look_up(place)
         if found is None:
             self._put_another_length(place, text)
-            return
-        piece, position = found
-        if piece.texts[position] != text:
-            piece.is_legacy = None
-            self._put_instead(piece, position, place, text)
+        elif self._put_instead(*found, place, text):
+            found[0].is_legacy = None
 
     def renew(self, place: Place, text: bytes) -> None:
         """Let `text` stand at `place` instead of one that has the same names."""
@@ -138,7 +135,7 @@ class Pieces:
     def _look_up(self, place: Place) -> tuple[Piece, int] | None:
         """Find a text: mostly right behind the one of its family found before, as those that change come in order."""
         piece, position = self._next.get(place[0], self._nowhere)
-        if position >= len(piece.places) or piece.places[position] != place:
+        if not piece.holds(position, place):
             if not self._pieces:
                 return None
             piece = self._pieces[self._find(place)]
@@ -148,17 +145,21 @@ class Pieces:
         self._next[place[0]] = piece, position + 1
         return piece, position
 
-    def _put_instead(self, piece: Piece, position: int, place: Place, text: bytes) -> None:
-        """Let a text stand instead of another; most are as long, and then a piece begins where one began before."""
+    def _put_instead(self, piece: Piece, position: int, place: Place, text: bytes) -> bool:
+        """Let a text stand instead of another; tell whether that changed anything.
+
+        Most are as long, and then a piece begins where one began before.
+        """
         before = piece.texts[position]
         if before == text:
-            return
-        if len(before) != len(text):
+            return False
+        if len(before) == len(text):
+            piece.texts[position] = text
+            piece.segment = None
+            self.revision += 1
+        else:
             self._put_another_length(place, text)
-            return
-        piece.texts[position] = text
-        piece.segment = None
-        self.revision += 1
+        return True
 
     def _put_another_length(self, place: Place, text: bytes) -> None:
         """Let a text stand where none did, or one of another length; that may change where pieces begin."""

@@ -236,13 +236,12 @@ class View:
         return family in self._hidden or self._heads[family].contested
 
     def _uncover(self, family: str, name: str) -> None:
-        """Forget what is hidden of a text that changes; `settle` looks at it anew."""
+        """Forget what is hidden of a text that changes or goes; `settle` looks at it anew."""
         self._touched.add(family)
         self._hidden.get(family, {}).pop((family, name), None)
 
     def _drop_fragment(self, name: str, family: str, vote: Vote) -> None:
-        self._touched.add(family)
-        self._hidden.get(family, {}).pop((family, name), None)
+        self._uncover(family, name)
         self._put_details((family, name), ())
         self.pieces.drop((family, name))
         self._heads[family].remove(vote)

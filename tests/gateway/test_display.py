@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
 import pytest
-from gateways import Replica, read_text, replica
+from gateways import Replica, let_pass, read_text, replica
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pushes import INSTANCE, JOB, OTHER, client, group
@@ -23,7 +23,6 @@ from pgw.gateway.mirror import DEFAULT_SCHEME, SLICE_GROUPS
 from pgw.gateway.push_times import FAILURE_TIME, PUSH_TIME
 from pgw.model.family import Exposition
 from pgw.model.grouping import GroupingKey
-from pgw.store.base import Changes, Feed
 
 BODIES = {
     "two families": "a {0}\nb {0}\n",
@@ -114,30 +113,19 @@ def test_a_worker_that_has_seen_every_change_shows_what_one_does_that_reads_all_
     redis_server.command("FLUSHALL")
 
     async def scenario() -> None:
-        ahead = 0
-
-        def let_pass(one: Replica) -> None:
-            """Let a replica find the clock of Redis ahead."""
-
-            async def changes(feed: Feed) -> Changes:
-                found = await one.redis.changes(feed)
-                return found._replace(now=found.now + ahead)
-
-            setattr(one.store, "changes", changes)  # noqa: B010  it has no such attribute, but passes everything on
-
-        linger = 2 * MINUTES
+        ahead, linger = 0, 2 * MINUTES
         async with (
             replica(redis_server.url, linger=linger) as early,
             replica(redis_server.url, linger=linger, checked=False) as unchecked,
         ):
-            let_pass(early)
             for step in steps:
                 ahead += step.minutes * MINUTES
+                let_pass(early, ahead)
                 await do(early if step.checked else unchecked, step)
                 if step.is_read:
                     await page(early, DEFAULT_SCHEME)
             async with replica(redis_server.url, linger=linger) as late:
-                let_pass(late)
+                let_pass(late, ahead)
                 assert await shown(early) == await shown(late)
 
     asyncio.run(scenario())

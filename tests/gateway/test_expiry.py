@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from gateways import Replica, read_text, replica
+from gateways import Replica, let_pass, read_text, replica
 from pushes import INSTANCE, JOB, OTHER, group
 from servers import RedisServer
 
@@ -20,7 +20,7 @@ from pgw.model.family import Type
 from pgw.model.group import Fragment
 from pgw.model.grouping import GroupingKey
 from pgw.model.selector import Selector
-from pgw.store.base import Changes, Feed
+from pgw.store.base import Feed
 from pgw.telemetry.process import ProcessMetrics
 from pgw.telemetry.shared import OWN_TYPES, Tally
 
@@ -31,16 +31,6 @@ EXPIRED = "push_expired_time_seconds"
 
 async def page(one: Replica) -> list[str]:
     return [line for line in (await one.page()).decode().split("\n")[:-1] if not line.startswith(("#", "pushgateway_"))]
-
-
-def let_pass(one: Replica, microseconds: int) -> None:
-    """Let a replica find the clock of Redis so far ahead, as it would be later."""
-
-    async def changes(feed: Feed) -> Changes:
-        found = await one.redis.changes(feed)
-        return found._replace(now=found.now + microseconds)
-
-    setattr(one.store, "changes", changes)  # noqa: B010  it has no such attribute, but passes everything on
 
 
 async def listed(one: Replica) -> dict[str, list[str]]:

@@ -18,6 +18,12 @@ def pushed(value: str, *, names: str = "ab", lifetime: int = 0) -> Write:
     return write(JOB, *(family(name, value=value) for name in names))._replace(lifetime=lifetime)
 
 
+async def known_after_a_push(store: RedisStore) -> dict[str, bytes]:
+    """Push the group; tell under which signature a reader knows it then."""
+    await store.push(pushed("1"))
+    return {JOB.name: (await read(store, JOB)).signature}
+
+
 async def same(store: RedisStore) -> None:
     """Bring new values, with another lifetime, twice."""
     for value in "23":
@@ -45,8 +51,7 @@ async def failed(store: RedisStore) -> None:
 async def test_of_a_group_that_holds_the_same_series_comes_what_may_have_changed(
     store: RedisStore, what: Callable[[RedisStore], Awaitable[None]]
 ) -> None:
-    await store.push(pushed("1"))
-    known = {JOB.name: (await read(store, JOB)).signature}
+    known = await known_after_a_push(store)
     await what(store)
     [renewal] = await store.renewed(known)
     found = await read(store, JOB)
@@ -84,8 +89,7 @@ async def deleted(store: RedisStore) -> None:
 async def test_any_other_group_comes_as_a_whole(
     store: RedisStore, what: Callable[[RedisStore], Awaitable[None]]
 ) -> None:
-    await store.push(pushed("1"))
-    known = {JOB.name: (await read(store, JOB)).signature}
+    known = await known_after_a_push(store)
     await what(store)
     assert await store.renewed(known) == await store.groups([JOB.name])
 
@@ -109,8 +113,7 @@ async def test_very_many_groups_come_in_the_order_in_which_they_were_asked_for(s
 
 
 async def test_a_group_that_somebody_has_broken_is_passed_over(redis_server: RedisServer, store: RedisStore) -> None:
-    await store.push(pushed("1"))
-    known = {JOB.name: (await read(store, JOB)).signature}
+    known = await known_after_a_push(store)
     connection = client(redis_server.url)
     connection.hdel(KEYS.group(JOB.name), b"\xffa")
     assert await store.renewed(known) == [None]

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pgw.model.family import Exposition
     from pgw.model.group import Group
     from pgw.model.grouping import GroupingKey
+    from pgw.store.base import Changes, Feed
     from pgw.store.redis_store import RedisStore
 
 OWN = OwnFamilies(version="1", number=format_float)
@@ -95,3 +96,13 @@ async def replica(url: str, *, checked: bool = True, linger: int = 0) -> AsyncIt
         store = Noting(redis)
         mirror = Mirror(store, View(write_head), OWN, linger=linger)
         yield Replica(redis, store, mirror, Gateway(store, mirror, own=OWN_TYPES, checked=checked))
+
+
+def let_pass(one: Replica, microseconds: int) -> None:
+    """Let a replica find the clock of Redis so far ahead, as it would be later."""
+
+    async def changes(feed: Feed) -> Changes:
+        found = await one.redis.changes(feed)
+        return found._replace(now=found.now + microseconds)
+
+    setattr(one.store, "changes", changes)  # noqa: B010  it has no such attribute, but passes everything on
