@@ -10,9 +10,10 @@ value, the blank before that included. To the array the details of the metrics a
 stands the time of the push that wrote it (16 digits, microseconds since 1970, written by the script), if that is not
 the time of the whole: that of the last push after which the group held what was pushed and nothing else. The other,
 whose name is a byte longer, has the values of these lines, each with a newline behind it. The header, in the field "",
-is the array [push time, failure time, deadline, time of the whole, version, signature, {label: value}]. Times and the
-version, under which the changes list the group, are text of one length, so that the scripts build and read the header
-by position and redis-cli shows it to a person.
+is the array [failure time, deadline, version, signature, {label: value}]. Times and the version, under which the
+changes list the group, are text of one length, so that the scripts build and read the header by position and redis-cli
+shows it to a person. What every push changes is not in it but in the field \xff: the push time, and behind it the time
+of the whole, if that is another.
 """
 
 from collections.abc import Iterable, Sequence
@@ -29,10 +30,14 @@ from pgw.model.grouping import GroupingKey, Labels
 HEADER_FIELD = b""
 _VALUES = b"\xff"
 """What the name of a field with values begins with, before that of the family; being UTF-8, no other begins with it."""
+TIMES_FIELD = _VALUES
+"""No family has an empty name."""
 UNCHECKED = 1
 """Flag: pushed with the consistency check off."""
 TIME_DIGITS = 16
 """Microseconds since 1970 have so many until the year 2286."""
+_NEVER = b"0" * TIME_DIGITS
+"""Of a group that no push has ever succeeded for."""
 TIMED = b"\xb0"
 """What a family's field begins with that has a time: a string of 16 bytes."""
 _ARRAY_OF_TWO = b"\x92"
@@ -141,35 +146,36 @@ def decode_renewal(signature: bytes, fields: Sequence[bytes]) -> Renewal | None:
     """
     try:
         found = dict(zip(fields[::2], fields[1::2], strict=True))
-        pushed_at, failed_at, deadline, whole, _version, own, _labels = msgpack.unpackb(found[HEADER_FIELD])
-        if own != signature or whole != pushed_at:
+        failed_at, deadline, _version, own, _labels = msgpack.unpackb(found[HEADER_FIELD])
+        if own != signature:
             return None
         texts = []
         for field, value in found.items():
-            if HEADER_FIELD < field < _VALUES:
+            if HEADER_FIELD < field < TIMES_FIELD:
                 _type, _flags, _lines, _help, heads = msgpack.unpackb(value)  # a time or details would be one too many
                 texts.append((_family(field), _joined(heads, found[_VALUES + field])))
-        if len(found) != 1 + 2 * len(texts):
+        if len(found) != 2 + 2 * len(texts):
             return None
-        return Renewal(_moment(pushed_at), _moment(failed_at), _moment(deadline), texts)
+        return Renewal(_moment(found[TIMES_FIELD]), _moment(failed_at), _moment(deadline), texts)
     except (KeyError, TypeError, ValueError, msgpack.UnpackException):
         return None
 
 
 def _group(fields: Sequence[bytes]) -> Group:
-    (first, header), *rest = sorted(zip(fields[::2], fields[1::2], strict=True))
-    if first != HEADER_FIELD:
+    found = dict(zip(fields[::2], fields[1::2], strict=True))
+    if HEADER_FIELD not in found:
         raise ValueError("it has no header")
-    *times, _version, signature, labels = msgpack.unpackb(header)
-    pushed_at, failed_at, deadline, whole = map(_moment, times)
+    failed_at, deadline, _version, signature, labels = msgpack.unpackb(found.pop(HEADER_FIELD))
+    pushed_at, whole = _moments(found.pop(TIMES_FIELD, _NEVER))
     fragments = []
+    rest = sorted(found.items())
     half = len(rest) // 2  # those with values begin with what no name begins with, and come last
     for (field, value), (own, values) in zip(rest[:half], rest[half:], strict=True):
         if own != _VALUES + field:
             raise ValueError(f"the fields {field!r} and {own!r} are not of one family")
         fragments.append(decode_fragment(_family(field), value, values, whole))
     key = GroupingKey(tuple(sorted(labels.items())))
-    return Group(key, pushed_at, failed_at, tuple(fragments), deadline, _signature(signature))
+    return Group(key, pushed_at, _moment(failed_at), tuple(fragments), _moment(deadline), _signature(signature))
 
 
 @lru_cache(SIGNATURES_REMEMBERED)
@@ -193,7 +199,12 @@ def _joined(heads: bytes, values: bytes) -> bytes:
     return b"\n".join(map(add, before, behind))
 
 
-def _moment(text: str) -> int:
+def _moments(times: bytes) -> tuple[int, int]:
+    pushed_at, whole = times[:TIME_DIGITS], times[TIME_DIGITS:]
+    return _moment(pushed_at), _moment(whole or pushed_at)
+
+
+def _moment(text: str | bytes) -> int:
     if len(text) != TIME_DIGITS:
         raise ValueError(f"{text!r} is not a time of {TIME_DIGITS} digits")
     return int(text)

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import string
 from contextlib import closing
+from typing import TYPE_CHECKING, Any
 
 import msgpack
 import pytest
@@ -23,6 +24,11 @@ from pgw.model.grouping import GroupingKey, Labels
 from pgw.store import codec
 from pgw.store.base import Feed
 from pgw.store.replies import readable_group
+
+if TYPE_CHECKING:
+    import redis
+
+    from pgw.store.redis_store import RedisStore
 
 TIMES = st.integers(0, 10**codec.TIME_DIGITS - 1)
 TEXTS = st.text()
@@ -59,21 +65,20 @@ def fields(fragment: Fragment, whole: int = 0) -> tuple[bytes, bytes]:
     return time + codec.packed(heads, *codec.packed_around(fragment, fragment.lines)), values
 
 
-def header(labels: Labels, pushed_at: int = 0, failed_at: int = 0, whole: int = 0) -> bytes:
+def header(labels: Labels, failed_at: int = 0) -> bytes:
     """A header as the script writes it."""
-    times = b"".join(b"\xb0" + moment(time) for time in (pushed_at, failed_at, 0, whole))
-    return b"\x97" + times + b"\xb0" + b"0" * 15 + b"1" + b"\xc4\x10" + SIGNATURE + codec.Encoder().labels(labels)
+    times = b"".join(b"\xb0" + moment(time) for time in (failed_at, 0))
+    return b"\x95" + times + b"\xb0" + b"0" * 15 + b"1" + b"\xc4\x10" + SIGNATURE + codec.Encoder().labels(labels)
 
 
-def words_of(fragments: list[Fragment], head: bytes, *, whole: int = 7) -> list[bytes]:
-    words = [b"", head]
+def words_of(fragments: list[Fragment], head: bytes, *, pushed_at: int = 7, whole: int = 7) -> list[bytes]:
+    words = [b"", head, codec.TIMES_FIELD, moment(pushed_at) + (b"" if whole == pushed_at else moment(whole))]
     for each in fragments:
         value, values = fields(each, whole)
         words += [each.name.encode(), value, codec.values_field(each.name), values]
     return words
 
 
-HEADER = header(JOB.labels)
 FIELD, VALUES = fields(family("a"), whole=1)
 """With a time of its own."""
 
@@ -94,7 +99,7 @@ def test_a_fragment_without_a_time_is_of_the_time_of_the_whole(fragment: Fragmen
 def test_a_group_is_read_as_it_was_written(
     labels: Labels, pushed_at: int, failed_at: int, whole: int, fragments: list[Fragment]
 ) -> None:
-    words = words_of(fragments, header(labels, pushed_at, failed_at, whole), whole=whole)
+    words = words_of(fragments, header(labels, failed_at), pushed_at=pushed_at, whole=whole)
     ordered = tuple(sorted(fragments, key=lambda each: each.name.encode()))
     assert codec.decode_group("name", words) == Group(
         GroupingKey(labels), pushed_at, failed_at, ordered, signature=SIGNATURE
@@ -109,7 +114,7 @@ UNIQUE = RENEWED.map(lambda found: list({each.name: each for each in found}.valu
 def test_a_renewal_is_what_may_have_changed_of_a_group(
     labels: Labels, failed_at: int, fragments: list[Fragment]
 ) -> None:
-    words = words_of(fragments, header(labels, 7, failed_at, 7))
+    words = words_of(fragments, header(labels, failed_at))
     found, renewal = codec.decode_group("name", words), codec.decode_renewal(SIGNATURE, words)
     assert found is not None
     assert renewal is not None
@@ -118,21 +123,25 @@ def test_a_renewal_is_what_may_have_changed_of_a_group(
 
 
 A, DETAILED = family("a")._replace(pushed_at=7), family("b")._replace(pushed_at=7, details=(b"1",))
-WHOLE = words_of([A], header(JOB.labels, 7, 0, 7))
+HEADER = header(JOB.labels)
+WHOLE = words_of([A], HEADER)
 TO_BE_READ_AS_A_WHOLE = {
     "nothing": [],
     "no header": WHOLE[2:],
-    "a header cut short": [b"", header(JOB.labels, 7, 0, 7)[:60], *WHOLE[2:]],
-    "times that are none": [b"", header(JOB.labels, 7, 0, 7).replace(b"0000007", b"00000x7"), *WHOLE[2:]],
-    "another signature": [b"", header(JOB.labels, 7, 0, 7).replace(SIGNATURE, b"t" * 16), *WHOLE[2:]],
-    "pushed without any family since": words_of([A], header(JOB.labels, 8, 0, 7)),
-    "a family with a time": words_of([A], header(JOB.labels, 7, 0, 7), whole=6),
-    "details": words_of([A, DETAILED], header(JOB.labels, 7, 0, 7)),
-    "no values": WHOLE[:4],
+    "a header cut short": [b"", HEADER[:40], *WHOLE[2:]],
+    "a failure time that is none": [b"", HEADER.replace(b"0" * 16, b"000000000000000x", 1), *WHOLE[2:]],
+    "another signature": [b"", HEADER.replace(SIGNATURE, b"t" * 16), *WHOLE[2:]],
+    "no times": [b"", HEADER, *WHOLE[4:]],
+    "a push time that is none": [*WHOLE[:3], WHOLE[3][:-1] + b"x", *WHOLE[4:]],
+    "a push time cut short": [*WHOLE[:3], WHOLE[3][:-1], *WHOLE[4:]],
+    "pushed without any family since": words_of([A], HEADER, pushed_at=8),
+    "a family with a time": words_of([A], HEADER, pushed_at=6, whole=6),
+    "details": words_of([A, DETAILED], HEADER),
+    "no values": WHOLE[:6],
     "values of no family": [*WHOLE, b"\xffb", b"1\n"],
-    "other values": [*WHOLE[:5], b"1\n2\n"],
-    "a family that is none": [*WHOLE[:3], b"\x95", *WHOLE[4:]],
-    "heads that are text": [*WHOLE[:3], b"\x95\x01\x00\xc4\x00\xc0\xa1a", *WHOLE[4:]],
+    "other values": [*WHOLE[:7], b"1\n2\n"],
+    "a family that is none": [*WHOLE[:5], b"\x95", *WHOLE[6:]],
+    "heads that are text": [*WHOLE[:5], b"\x95\x01\x00\xc4\x00\xc0\xa1a", *WHOLE[6:]],
 }
 
 
@@ -145,7 +154,7 @@ def test_a_group_of_which_more_may_have_changed_is_no_renewal(words: list[bytes]
 @given(st.data())
 def test_a_renewal_of_a_group_with_one_byte_changed_shows_what_the_group_shows(data: st.DataObject) -> None:
     words = list(WHOLE)
-    number = data.draw(st.sampled_from([1, 2, 3, 4, 5]))
+    number = data.draw(st.integers(1, len(words) - 1))
     position = data.draw(st.integers(0, len(words[number]) - 1))
     changed = bytearray(words[number])
     changed[position] = data.draw(st.integers(0, 255))
@@ -199,12 +208,13 @@ def test_any_bytes_are_a_group_that_can_be_shown_or_corrupt(head: bytes, value: 
     is_shown_or_corrupt([b"", HEADER, b"a", FIELD, b"\xffa", value])
     is_shown_or_corrupt([b"", HEADER, value, FIELD, b"\xff" + value, VALUES])
     is_shown_or_corrupt([b"", HEADER, value, FIELD, head, VALUES])
+    is_shown_or_corrupt([b"", HEADER, b"\xff", value, b"a", FIELD, b"\xffa", VALUES])
 
 
 @given(st.data())
 def test_a_group_with_one_byte_changed_can_be_shown_or_is_corrupt(data: st.DataObject) -> None:
-    words = [b"", HEADER, b"a", FIELD, b"\xffa", VALUES]
-    number = data.draw(st.sampled_from([1, 2, 3, 4, 5]))
+    words = words_of([A], HEADER, pushed_at=8)
+    number = data.draw(st.integers(1, len(words) - 1))
     position = data.draw(st.integers(0, len(words[number]) - 1))
     changed = bytearray(words[number])
     changed[position] = data.draw(st.integers(0, 255))
@@ -267,13 +277,13 @@ def test_no_length_is_believed_beyond_the_bytes_that_are_there(name: str) -> Non
 
 
 CORRUPT_HEADERS = {
-    "no labels": packed([NOW, NOW, NOW, NOW, b"s" * 16]),
-    "a list for labels": packed([NOW, NOW, NOW, NOW, b"s" * 16, ["job", "j"]]),
-    "a number for a value": packed([NOW, NOW, NOW, NOW, b"s" * 16, {"job": 5}]),
-    "bytes for a name": packed([NOW, NOW, NOW, NOW, b"s" * 16, {b"job": "j"}]),
-    "names of two kinds": packed([NOW, NOW, NOW, NOW, b"s" * 16, {b"job": "j", "a": "b"}]),
-    "a number for a time": packed([1, NOW, NOW, NOW, b"s" * 16, {"job": "j"}]),
-    "a time beyond all numbers": packed(["9" * 400, NOW, NOW, NOW, b"s" * 16, {"job": "j"}]),
+    "no labels": packed([NOW, NOW, NOW, b"s" * 16]),
+    "a list for labels": packed([NOW, NOW, NOW, b"s" * 16, ["job", "j"]]),
+    "a number for a value": packed([NOW, NOW, NOW, b"s" * 16, {"job": 5}]),
+    "bytes for a name": packed([NOW, NOW, NOW, b"s" * 16, {b"job": "j"}]),
+    "names of two kinds": packed([NOW, NOW, NOW, b"s" * 16, {b"job": "j", "a": "b"}]),
+    "a number for a time": packed([1, NOW, NOW, b"s" * 16, {"job": "j"}]),
+    "a time beyond all numbers": packed(["9" * 400, NOW, NOW, b"s" * 16, {"job": "j"}]),
     "a number": packed(7),
     "more behind it": HEADER + b"x",
 }
@@ -283,6 +293,29 @@ CORRUPT_HEADERS = {
 def test_a_header_of_another_form_is_corrupt(value: bytes) -> None:
     with pytest.raises(CorruptGroup):
         codec.decode_group("name", [b"", value])
+
+
+CORRUPT_TIMES = {
+    "nothing": b"",
+    "one that is too short": b"7" * 15,
+    "one that is too long": b"7" * 17,
+    "a second that is too short": b"7" * 31,
+    "a third": b"7" * 48,
+    "a word": b"yesterday, noon!",
+    "a word behind it": b"7" * 16 + b"yesterday, noon!",
+}
+
+
+@pytest.mark.parametrize("times", CORRUPT_TIMES.values(), ids=CORRUPT_TIMES)
+def test_times_of_another_form_are_corrupt(times: bytes) -> None:
+    with pytest.raises(CorruptGroup):
+        codec.decode_group("name", [b"", HEADER, codec.TIMES_FIELD, times])
+
+
+def test_a_group_without_times_was_never_pushed() -> None:
+    found = codec.decode_group("name", [b"", HEADER])
+    assert found is not None
+    assert found.pushed_at == 0
 
 
 def test_a_group_without_a_header_is_corrupt() -> None:
@@ -334,6 +367,9 @@ BROKEN = {
     "a short header": ("", b"broken"),
     "a header of the right length": ("", b"x" * len(HEADER)),
     "a header of other digits": ("", HEADER.replace(b"0" * 16, b"z" * 16)),
+    "no times": (b"\xff", b""),
+    "times of other digits": (b"\xff", b"z" * 16),
+    "times that are too long": (b"\xff", b"1" * 33),
     "a short family": ("a", b"broken"),
     "a long family": ("a", b"broken" * 20),
     "a short family that is not pushed": ("z", b"x"),
@@ -343,6 +379,30 @@ BROKEN = {
     "values of a family that there is not": (b"\xffz", b"1\n"),
     "other values": (b"\xffa", b"1\n2\n"),
 }
+
+
+SPOILT = {
+    "the failure time": (b"", b"0" * 16, b"z" * 16),
+    "the deadline": (b"", b"\xb0" + b"0" * 16 + b"\xb0", b"\xb0" + b"0" * 15 + b"z\xb0"),
+    "the labels": (b"", b"\x81", b"\x82"),
+    "the times": (b"\xff", b"1", b"z"),
+    "the values": (b"\xffa", b"1\n", b""),
+    "the lines": (b"a", b"\xc6", b"\xc5"),
+}
+
+
+@pytest.mark.parametrize(("field", "sound", "spoilt"), SPOILT.values(), ids=SPOILT)
+async def test_a_corrupt_group_that_was_read_is_shown_again_with_the_next_push(
+    store: RedisStore, connection: redis.Redis, field: bytes, sound: bytes, spoilt: bytes
+) -> None:
+    """Even if it brings what the group holds already, so that the values alone would do."""
+    await store.push(write(JOB, family("a")))
+    before: Any = connection.hgetall(KEYS.group(JOB.name))
+    assert sound in before[field]
+    connection.hset(KEYS.group(JOB.name), field, before[field].replace(sound, spoilt))
+    assert await store.groups([JOB.name]) == [None]
+    await store.push(write(JOB, family("a")))
+    assert set(await held(store, JOB)) == {"a"}
 
 
 async def test_a_key_that_holds_no_group_fails_its_own_pushes_and_is_not_shown_until_it_is_deleted(

@@ -13,7 +13,7 @@ from pgw.store.base import Changes, Feed, Write
 from pgw.store.redis_store import RedisStore
 
 HEADER = ""
-LISTED = slice(70, 86)
+LISTED = slice(36, 52)
 """Where the header has the version under which the group is listed."""
 
 

@@ -40,13 +40,16 @@ def mark(connection: redis.Redis) -> None:
     connection.hset(name, "a", stored.replace(b"a ", b"x "))
 
 
-async def test_nothing_but_the_header_and_the_values_is_written(store: RedisStore, connection: redis.Redis) -> None:
+async def test_nothing_but_the_times_and_the_values_is_written(store: RedisStore, connection: redis.Redis) -> None:
     await store.push(pushed("1"))
     mark(connection)
+    before: Any = connection.hgetall(KEYS.group(JOB.name))
     for verb in (store.push, store.replace):
         assert await calls(connection, verb(pushed("2"))) == 1
     assert await shown(store) == ["x 2", "b 2"]
-    assert set(connection.hkeys(KEYS.group(JOB.name))) == {b"", b"a", b"b", b"\xffa", b"\xffb"}
+    after: Any = connection.hgetall(KEYS.group(JOB.name))
+    assert {field for field in after if after[field] != before[field]} == {b"\xff", b"\xffa", b"\xffb"}
+    assert set(after) == {b"", b"a", b"b", b"\xff", b"\xffa", b"\xffb"}
 
 
 async def gone_and_failed(store: RedisStore) -> None:

@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING
 from pushes import client
 
 from pgw.model.group import MICROSECONDS
-from pgw.store.codec import TIME_DIGITS, TIMED
+from pgw.store.codec import HEADER_FIELD, TIME_DIGITS, TIMED, TIMES_FIELD
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pgw.model.grouping import GroupingKey
     from pgw.store.keys import Keys
 
-PUSHED, FAILED, WHOLE = 2, 19, 53
-"""Where these times begin in a header, see codec.py."""
+FAILED = 2
+"""Where the failure time begins in a header, see codec.py."""
 
 
 def set_back(url: str, keys: Keys, *groups: GroupingKey, seconds: float) -> None:
@@ -34,9 +36,11 @@ def set_back(url: str, keys: Keys, *groups: GroupingKey, seconds: float) -> None
 
 
 def _older(field: bytes, value: bytes, seconds: float) -> bytes:
-    starts: tuple[int, ...] = (PUSHED, FAILED, WHOLE)
-    if field:
-        starts = (len(TIMED),) if value.startswith(TIMED) else ()
+    starts: Sequence[int] = (len(TIMED),) if value.startswith(TIMED) else ()
+    if field == HEADER_FIELD:
+        starts = (FAILED,)
+    if field == TIMES_FIELD:
+        starts = range(0, len(value), TIME_DIGITS)
     for start in starts:
         value = _set_back(value, start, round(seconds * MICROSECONDS))
     return value

@@ -99,8 +99,8 @@ local function apply_difference(index, push, held, diff)
 end
 
 -- Write some of what a group holds.
-local function write_part(push, header, now)
-  local fields = {'', header}
+local function write_part(push, whole, now)
+  local fields = {TIMES, now .. whole}
   for i, name in ipairs(push.names) do add_fields(fields, name, timed(now, push.blobs[i]), push.values[i]) end
   chunked('HSET', push.key, fields)
 end
@@ -109,23 +109,24 @@ end
 -- leaves other families in place does not know these.
 local function whole_after(push, header, held, now)
   if push.replaces or not header then return now, push.ending end
-  if #push.names == 0 then return whole_time(header), ending_of(signature_of(header), push.labels) end
-  local kept = (redis.call('HLEN', push.key) - 1) / 2
+  local _, whole = moments_in(redis.call('HGET', push.key, TIMES))
+  if #push.names == 0 then return whole, ending_of(signature_of(header), push.labels) end
+  local kept = math.floor((redis.call('HLEN', push.key) - 1) / 2)  -- the times may be there or not
   for _, kind in pairs(held) do
     if kind then kept = kept - 1 end
   end
   if kept == 0 then return now, push.ending end
-  return whole_time(header), ending_of(UNKNOWN, push.labels)
+  return whole, ending_of(UNKNOWN, push.labels)
 end
 
 local function write(push, header, held, now)
   local version, deadline = this_version(), deadline_after(now, push.lifetime)
   local whole, ending = whole_after(push, header, held, now)
-  local after = header_of(now, failure_time(header), deadline, whole, version, ending)
+  redis.call('HSET', push.key, '', header_of(failure_time(header), deadline, version, ending))
   if whole == now then
-    write_whole(push.key, after, push.first, push.last)
+    write_whole(push.key, push.first, push.last)
   else
-    write_part(push, after, now)
+    write_part(push, whole, now)
   end
   schedule(DEADLINES, push.group, deadline_of(header), deadline)
   touch(CHANGES, TOTALS, version, push.group)

@@ -11,14 +11,14 @@
 -- include: family
 
 local copies, now = {}, clock()
-local function shown(header, field)
+local function shown(header, times, field)
   if not field or is_expired(header, now) then return '' end
-  return time_bytes(field) > 0 and field or timed(whole_time(header), field)
+  return time_bytes(field) > 0 and field or timed(select(2, moments_in(times)), field)
 end
 
 for i = 2, #KEYS do
   local name, family = ARGV[2 * i - 3], ARGV[2 * i - 2]
-  local header, field, values = unpack(redis.call('HMGET', KEYS[i], '', family, values_field(family)))
-  copies[i - 1] = {redis.call('ZSCORE', KEYS[1], name) or '', shown(header, field), values or ''}
+  local header, times, field, values = unpack(redis.call('HMGET', KEYS[i], '', TIMES, family, values_field(family)))
+  copies[i - 1] = {redis.call('ZSCORE', KEYS[1], name) or '', shown(header, times, field), values or ''}
 end
 return copies

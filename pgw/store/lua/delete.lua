@@ -32,9 +32,9 @@ local keys = {changes = CHANGES, tombstones = TOMBSTONES, families = FAMILIES, v
 local removed, answers = 0, {}
 
 -- A group that no push has ever succeeded for is as old as the last that failed.
-local function is_old(header)
+local function is_old(key, header)
   if not age then return true end
-  local pushed = push_time(header)
+  local pushed = moments_in(redis.call('HGET', key, TIMES))
   if pushed == NEVER then pushed = failure_time(header) end
   return tonumber(now) - tonumber(pushed) > age
 end
@@ -54,7 +54,7 @@ local function apply(key, name, shape)
     redis.call('HGET', key, '')  -- any other error says nothing of the group: it ends the script, and deletes nothing
   end
   if is_due(DEADLINES, name, header, now) then return 'due' end
-  if not is_old(header) then return 0 end
+  if not is_old(key, header) then return 0 end
   local fields = redis.call('HGETALL', key)
   if #fields == 0 and not redis.call('ZSCORE', CHANGES, name) then return 0 end
   return drop(key, name, shape, fields)

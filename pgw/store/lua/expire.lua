@@ -35,10 +35,8 @@ local function drop_families(key, name, shape, fields, header)
   chunked('HDEL', key, fields_of(names))
   index_save(FAMILIES, index, names)
   add_to_total(TOTALS, 'series', -lines)
-  local pushed, failed, deadline = push_time(header), failure_time(header), deadline_of(header)
-  local version = next_version(VERSION, EPOCH, epoch)
-  local after = header_of(pushed, failed, deadline, NEVER, version, ending_of(UNKNOWN, labels_of(header)))
-  redis.call('HSET', key, '', after)
+  local failed, deadline, version = failure_time(header), deadline_of(header), next_version(VERSION, EPOCH, epoch)
+  redis.call('HSET', key, '', header_of(failed, deadline, version, ending_of(UNKNOWN, labels_of(header))))
   redis.call('ZADD', CHANGES, version, name)
 end
 
@@ -47,9 +45,10 @@ local function expire(key, name, shape)
   redis.call('ZREM', DEADLINES, name)  -- first what frees memory: a Redis that is full would refuse ZADD
   if not is_expired(header, now) then return schedule(DEADLINES, name, NEVER, deadline_of(header)) end
   local gone = string.format('%016.0f', tonumber(deadline_of(header)) + linger)
-  if #fields > 2 then expired = expired + 1 end
+  local has_families = #fields > 4  -- more than the header and the times, each with its name
+  if has_families then expired = expired + 1 end
   if gone <= now then return remove(keys, key, name, shape, fields, epoch, kept) end
-  if #fields > 2 then drop_families(key, name, shape, fields, header) end
+  if has_families then drop_families(key, name, shape, fields, header) end
   redis.call('ZADD', DEADLINES, gone, name)
 end
 

@@ -4,8 +4,7 @@
 local function note_failure(keys, push, header, version, now)
   local deadline = header and deadline_of(header) or deadline_after(now, push.lifetime)  -- a failure renews nothing
   local ending = ending_of(signature_of(header), push.labels)
-  local after = header_of(push_time(header), now, deadline, whole_time(header), version, ending)
-  redis.call('HSET', push.key, '', after)
+  redis.call('HSET', push.key, '', header_of(now, deadline, version, ending))
   touch(keys.changes, keys.totals, version, push.group)
   if header then return end
   schedule(keys.deadlines, push.group, NEVER, deadline)

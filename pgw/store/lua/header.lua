@@ -1,14 +1,17 @@
 -- header: the header of a group, the value of its field "": what a push of the same series needs of it. The rest is in
 -- parts.lua and expired.lua, as a script makes all its functions at each call, which takes longer than to call them.
 -- Included by the scripts that change groups.
---   msgpack [push time, failure time, deadline, time of the whole, version, signature, labels]; the times are 16
---   digits, microseconds since 1970, zeros for never; the version, 16 digits too, is the one under which the changes
---   list the group; the signature is 16 bytes; the labels come packed from the worker and are not looked at. Signature
---   and labels together are its ending: the same again, as long as the series are the same.
+--   msgpack [failure time, deadline, version, signature, labels]; the times are 16 digits, microseconds since 1970,
+--   zeros for never; the version, 16 digits too, is the one under which the changes list the group; the signature is 16
+--   bytes; the labels come packed from the worker and are not looked at. Signature and labels together are its ending:
+--   the same again, as long as the series are the same.
 --   At the deadline the families expire, whether somebody removes them (expire.lua) or not.
---   The time of the whole is that of the last push after which the group held what was pushed and nothing else. It is
---   the time of each family whose field has none of its own (family.lua).
+-- What each push changes stands in a field of its own, so that most leave the header as it is: 16 digits for the last
+-- push, and 16 more for the time of the whole, if that is another: that of the last push after which the group held what
+-- was pushed and nothing else. It is the time of each family whose field has none of its own (family.lua). A group
+-- without any successful push may have no such field.
 local NEVER = '0000000000000000'
+local TIMES = '\255'
 
 local function clock()
   local now = redis.call('TIME')
@@ -20,27 +23,27 @@ local function deadline_after(now, lifetime)
   return lifetime == '0' and NEVER or string.format('%016.0f', tonumber(now) + tonumber(lifetime))
 end
 
-local function header_of(pushed, failed, deadline, whole, version, ending)
-  return '\151\176' .. pushed .. '\176' .. failed .. '\176' .. deadline .. '\176' .. whole .. '\176' .. version .. ending
+local function header_of(failed, deadline, version, ending)
+  return '\149\176' .. failed .. '\176' .. deadline .. '\176' .. version .. ending
 end
 
 -- Of a header that somebody else has broken nothing is taken over: the next push makes the group readable again.
 local function is_readable(header)
-  return #header > 104 and header:find('^\151' .. ('\176' .. ('%d'):rep(16)):rep(5) .. '\196\016')
+  return #header > 70 and header:find('^\149' .. ('\176' .. ('%d'):rep(16)):rep(3) .. '\196\016')
 end
 
-local function failure_and_deadline(header)
-  if not header then return NEVER, NEVER end
-  local failed, deadline = header:sub(20, 35), header:sub(37, 52)
-  if failed == NEVER and deadline == NEVER or is_readable(header) then return failed, deadline end
-  return NEVER, NEVER
+-- One of the times in a header, by where it begins.
+local FAILED_AT, DEADLINE_AT = 3, 20
+local function time_in(header, first)
+  local found = header and header:sub(first, first + 15) or NEVER
+  return (found == NEVER or is_readable(header)) and found or NEVER
 end
 
-local function listed_in(header) return header:sub(71, 86) end
+local function listed_in(header) return header:sub(37, 52) end
 
 -- What a header ends with, and the signature in that, as they stand there; false without a header.
-local function ending_in(header) return header and header:sub(87) end
-local function signature_in(header) return header and header:sub(89, 104) end
+local function ending_in(header) return header and header:sub(53) end
+local function signature_in(header) return header and header:sub(55, 70) end
 
 local function has_come(deadline, now) return deadline ~= NEVER and deadline <= now end
 

@@ -1,17 +1,20 @@
--- parts: the parts of a header, one at a time; what somebody else has broken is as if it were not there.
+-- parts: the parts of a header and the times, one at a time; what somebody else has broken is as if it were not there.
 --   Included by scripts that read groups or write other series; uses header.
 local UNKNOWN = string.rep('\0', 16)  -- the signature of a group whose series nobody has counted as a whole
 
-local function part(header, first, last, otherwise)
-  local found = header and header:sub(first, last) or otherwise
-  return (found == otherwise or is_readable(header)) and found or otherwise
+local function failure_time(header) return time_in(header, FAILED_AT) end
+local function deadline_of(header) return time_in(header, DEADLINE_AT) end
+local function signature_of(header)
+  local found = signature_in(header)
+  return found and is_readable(header) and found or UNKNOWN
 end
-
-local function push_time(header) return part(header, 3, 18, NEVER) end
-local function failure_time(header) return (failure_and_deadline(header)) end
-local function deadline_of(header) return select(2, failure_and_deadline(header)) end
-local function whole_time(header) return part(header, 54, 69, NEVER) end
-local function signature_of(header) return part(header, 89, 104, UNKNOWN) end
-local function labels_of(header) return header:sub(105) end
+local function labels_of(header) return header:sub(71) end
 local function ending_of(signature, labels) return '\196\016' .. signature .. labels end
 local function labels_in(ending) return ending:sub(19) end
+
+-- Of the field TIMES: when the last push was, and the time of the whole.
+local function moments_in(times)
+  if not times or #times ~= 16 and #times ~= 32 or times:find('%D') then return NEVER, NEVER end
+  local pushed, whole = times:sub(1, 16), times:sub(17)
+  return pushed, whole == '' and pushed or whole
+end

@@ -46,7 +46,7 @@ for i = 1, #KEYS - SHARED do
   local header, verdict = redis.pcall('HGET', key, ''), nil
   if type(header) == 'table' then
     verdict = header  -- the key is no hash: that fails this push and no other
-  elseif first <= last and ending_in(header) == ending then
+  elseif first <= last and ending_in(header) == ending and is_readable(header) then
 -- include: same
   end
   if not verdict then

@@ -3,10 +3,10 @@
 --   takes key, header and lifetime; the words of the families stand in ARGV from first to last
 --   sets verdict to '', unless what the group holds has expired
 --   uses header and batch; the keys by their names; NAME: where in its key the name of a group begins
-  local failed, until_now = failure_and_deadline(header)
+  local until_now = time_in(header, DEADLINE_AT)
   if not has_come(until_now, now) then
-    local deadline, listed = deadline_after(now, lifetime), listed_in(header)
-    local number = tonumber(listed)
+    local deadline, before = deadline_after(now, lifetime), listed_in(header)
+    local number, listed = tonumber(before), before
     -- If nobody has read the changes since the group was listed, whoever does finds it there, and what it holds by then.
     if not number or number <= read or number > latest then
       version = version or next_version(VERSION, EPOCH, ARGV[2])
@@ -14,7 +14,10 @@
       unlisted[#unlisted + 1] = version
       unlisted[#unlisted + 1] = key:sub(NAME)
     end
-    write_whole(key, header_of(now, failed, deadline, now, listed, ending_in(header)), first, last)
+    if listed ~= before or deadline ~= until_now then
+      redis.call('HSET', key, '', header_of(time_in(header, FAILED_AT), deadline, listed, ending_in(header)))
+    end
+    write_whole(key, first, last)
     if deadline ~= until_now then schedule(DEADLINES, key:sub(NAME), until_now, deadline) end
     verdict = ''
   end
