@@ -47,5 +47,5 @@ class Keys:
         return self.changes, self.tombstones, self.families, self.version, self.epoch, self.deadlines, self.totals
 
     def group(self, name: str) -> str:
-        """hash: family -> what the group holds of it; "" -> the header of the group; \\xff -> its times (codec.py)."""
+        r"""hash: family -> what the group holds of it; "" -> the header of the group; \xff -> its times (codec.py)."""
         return self._group + name
