@@ -52,6 +52,14 @@ async def test_nothing_but_the_times_and_the_values_is_written(store: RedisStore
     assert set(after) == {b"", b"a", b"b", b"\xff", b"\xffa", b"\xffb"}
 
 
+async def test_a_group_that_had_nothing_but_a_failure_holds_just_what_is_pushed(store: RedisStore) -> None:
+    await store.fail(JOB)
+    await store.push(pushed("1"))
+    [found] = await store.groups([JOB.name])
+    assert found is not None
+    assert found.signature == pushed("1").mold.signature
+
+
 async def gone_and_failed(store: RedisStore) -> None:
     await store.delete(JOB)
     await store.fail(JOB)
