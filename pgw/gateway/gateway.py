@@ -29,6 +29,9 @@ from pgw.view.page import Page
 LONG_SERIES = 2_000
 """Metrics from which on a push is prepared in a thread: about 10 ms, so that the pushes of others wait no longer.
 One of 150,000 had held the event loop for seconds on a slow machine, and was refused because it might have waited."""
+LOAD_PATIENCE = 0.8
+"""Seconds that the question whether we are ready waits for the view of a worker that takes the place of another: 20,000
+small groups are loaded in it, and Kubernetes takes no answer within a second for a no."""
 
 
 class Gateway:
@@ -119,13 +122,13 @@ class Gateway:
             yield self._mirror.shown(await self._store.groups(part))
 
     async def ready(self) -> None:
-        """Return if pushes and scrapes can be served.
+        """Return if pushes and scrapes can be served, or can be in a moment.
 
         Raises:
-            StoreUnavailable: Redis is away, or the view was not loaded yet.
+            StoreUnavailable: Redis is away, or the view is not loaded yet.
         """
         await self._store.ping()
-        if not self._mirror.loaded:
+        if not await self._mirror.is_loaded_within(LOAD_PATIENCE):
             raise StoreUnavailable("the view is being loaded")
 
     def _apply(

@@ -14,6 +14,7 @@ import heapq
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import groupby, islice
 
 from pgw.errors import StoreError, StoreUnavailable
@@ -91,6 +92,7 @@ class Mirror:
         be answered."""
         self._done = 0
         """Which of them the view is from; 0: none."""
+        self._loaded = asyncio.Event()
         self._failed = (0, "")
         """Which of them was the last that failed, and why."""
         self._frozen = 0
@@ -110,7 +112,14 @@ class Mirror:
     @property
     def loaded(self) -> bool:
         """Whether the view was ever complete."""
-        return self._done > 0
+        return self._loaded.is_set()
+
+    async def is_loaded_within(self, seconds: float) -> bool:
+        """Whether the view was ever complete, or is that soon."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._loaded.wait()
+        return self.loaded
 
     def was_asked_within(self, seconds: float) -> bool:
         """Whether anybody wanted a page in these last seconds."""
@@ -253,6 +262,7 @@ class Mirror:
         self.view.settle()
         self._feed = changes.feed
         self._done = number
+        self._loaded.set()
 
     def _note_counters(self, changes: Changes) -> None:
         if self.now - self.earlier[1] >= RATE_SECONDS * MICROSECONDS:

@@ -95,6 +95,18 @@ def test_killed_workers_lose_nothing_acknowledged_and_are_replaced(gateway: Star
             pusher.check(lines)
 
 
+def test_a_gateway_stays_ready_while_its_workers_are_replaced(gateway: StartServer) -> None:
+    server = gateway("--workers=2")
+    for number in range(1_000):  # which a new worker loads while the balancer asks it
+        server.post(f"job/j/number/{number}", "a 1\n")
+    for _ in range(3):
+        before = server.program.workers()
+        os.kill(before[0], signal.SIGTERM)
+        while not set(server.program.workers()) - set(before):
+            assert server.get("/-/ready").status == 200
+        assert {server.get("/-/ready").status for _ in range(200)} == {200}
+
+
 def test_a_killed_gateway_and_its_redis_lose_nothing_acknowledged_a_second_ago(gateway: StartServer) -> None:
     server = gateway()
     done = threading.Event()

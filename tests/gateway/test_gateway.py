@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from itertools import count
 
 import pytest
@@ -10,6 +11,7 @@ from pushes import INSTANCE, JOB, OTHER, group
 from servers import RedisServer
 
 from pgw.errors import BadGroupingKey, InconsistentPush, StoreConflict, StoreUnavailable
+from pgw.gateway import gateway as gateway_module
 from pgw.gateway.commit import ATTEMPTS
 from pgw.gateway.mirror import SLICE_GROUPS
 from pgw.model.family import Exposition, Family, Type
@@ -300,10 +302,21 @@ async def test_a_checked_gateway_beside_an_unchecked_one_refuses_what_clashes(re
 
 async def test_a_gateway_is_ready_once_its_view_is_loaded(redis_server: RedisServer) -> None:
     async with replica(redis_server.url) as one:
+        asked = asyncio.create_task(one.gateway.ready())
+        done, _ = await asyncio.wait({asked}, timeout=0.05)
+        assert not done
+        await one.mirror.refresh()
+        await asked
+        await one.gateway.ready()
+
+
+async def test_a_gateway_whose_view_takes_long_to_load_is_not_ready(
+    redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gateway_module, "LOAD_PATIENCE", 0.05)
+    async with replica(redis_server.url) as one:
         with pytest.raises(StoreUnavailable, match="the view is being loaded"):
             await one.gateway.ready()
-        await one.mirror.refresh()
-        await one.gateway.ready()
 
 
 async def test_nothing_is_accepted_while_redis_is_away(own_redis: RedisServer) -> None:
