@@ -69,8 +69,9 @@ class Layout(NamedTuple):
 
     def heads(self, key: GroupingKey) -> list[bytes]:
         """The heads of each family in a group. To join pieces takes a third of the time of formatting a template."""
-        pieces, width = self.pieces.copy(), 2 * len(key.values) + 2
-        for place, value in enumerate(key.values):
+        pieces, values = self.pieces.copy(), key.values
+        width = 2 * len(values) + 2
+        for place, value in enumerate(values):
             pieces[2 * place + 1 :: width] = [value] * self.lines
         return ["".join(pieces[own]).encode() for own in self.owns]
 

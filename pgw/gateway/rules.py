@@ -73,7 +73,8 @@ class Rules(NamedTuple):
         self.limits.check_series(sizes)
         named = signature(families, [each.heads for each in lines], checked=self.checked)
         values = [write_values(each.values) for each in lines]
-        heads = [(each.heads % (key.values * len(each.values))).encode() for each in lines]
+        filling = key.values
+        heads = [(each.heads % (filling * len(each.values))).encode() for each in lines]
         unchecked = not self.checked
         fragments = [
             Fragment(each.name, each.type, each.help, b"", unchecked, details=each.details) for each in families

@@ -111,8 +111,9 @@ def check_written_label(family: Family, key: GroupingKey) -> None:
     written = WRITTEN_LABELS.get(family.type)
     if written is None:
         return
+    is_grouping = written in key.names
     for metric in family.metrics:
-        if any(name == written for name, _ in (*metric[0].labels, *key.labels)):
+        if is_grouping or any(name == written for name, _ in metric[0].labels):
             raise _refused(metric[0], key, f'must not have an explicit "{written}" label')
 
 

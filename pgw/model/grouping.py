@@ -1,13 +1,14 @@
 """A grouping key: the labels that name a group, from and to the path of a request and the name in Redis.
 
 In: the percent-decoded path behind `/metrics/` (`job/x/instance/db-1`, `job@base64/eA`), or a stored name.
-Out: GroupingKey, a value with everything derived from the labels that a push needs.
+Out: GroupingKey, a value with all that a push needs of the labels at hand.
 Never: knows about HTTP or Redis; only about labels.
 Follows: handler/push.go splitLabels and decodeBase64 of the original (behaviour page, section 1.1).
 """
 
 import base64
 import re
+import sys
 from bisect import bisect_left
 from collections.abc import Callable
 from urllib.parse import quote, unquote
@@ -30,41 +31,55 @@ _BASE64URL = re.compile(r"[A-Za-z0-9_-]*")
 class GroupingKey:
     """The labels of one group, sorted by name; `job` is among them and not empty.
 
-    All that every push needs of them is made at once: a fleet may have more groups than can be remembered.
+    A worker keeps 100,000 of them. So a key holds what every push needs and no more, in 64 bytes and one text of its
+    own, and the rest is told from its name: what a push reads of its group the processor's caches do not hold, and what
+    is kept between the many objects that come and go with each push spreads these over more of the memory.
     """
 
-    __slots__ = ("is_utf8", "labels", "name", "names", "shape", "values")
+    __slots__ = ("is_utf8", "left", "name", "shape")
 
     def __init__(self, labels: Labels) -> None:
         names, values = zip(*labels, strict=True)
         is_plain = _UNRESERVED.fullmatch("".join(names + values)) is not None
-        self.labels = labels
-        self.names: tuple[str, ...] = names
-        """The label names, sorted."""
-        parts = [part for label in self.ordered for part in label]
+        parts = [part for label in _job_first(labels) for part in label]
         self.name = "/".join(parts if is_plain else map(_percent, parts))
         """Readable and injective: `job/backup/instance/db-1`, percent-encoded, job first."""
-        self.shape = ",".join(names if is_plain else map(_percent, names))
+        self.shape = sys.intern(",".join(names if is_plain else map(_percent, names)))
         """The label names as one string; groups of one shape can never hold the same series."""
-        self.values: tuple[str, ...] = values if is_plain else tuple(map(escape_value, values))
-        """The label values in the order of `names`, escaped for the text format."""
         self.is_utf8 = is_plain or is_utf8("".join(values))
         """Whether every value is valid UTF-8; a group with any other cannot be scraped."""
+        self.left: object | None = None
+        """A mark of whoever stores the group, of what was left in it."""
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, GroupingKey) and self.labels == other.labels
+        return isinstance(other, GroupingKey) and self.name == other.name
 
     def __hash__(self) -> int:
-        return hash(self.labels)
+        return hash(self.name)
 
     def __repr__(self) -> str:
         return f"GroupingKey({self.labels!r})"
 
     @property
+    def labels(self) -> Labels:
+        """The label names and values."""
+        return tuple(zip(self.names, self._values(), strict=True))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The label names, sorted."""
+        return tuple(_split(self.shape, ","))
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """The label values in the order of `names`, escaped for the text format."""
+        values = self._values()
+        return tuple(map(escape_value, values) if "%" in self.name else values)
+
+    @property
     def ordered(self) -> Labels:
         """The labels as people write them: job first, the others sorted by name."""
-        at = self.names.index(JOB)
-        return (*self.labels[at : at + 1], *self.labels[:at], *self.labels[at + 1 :])
+        return _job_first(self.labels)
 
     @property
     def twin(self) -> str | None:
@@ -72,14 +87,18 @@ class GroupingKey:
 
         A group without `instance` shows its push times with `instance=""`, as the group with an empty one does.
         """
-        at, has_instance = bisect_left(self.names, INSTANCE), INSTANCE in self.names
-        if has_instance and self.values[at]:
+        parts, names = self.name.split("/"), self.names
+        behind = 2 * bisect_left(names, INSTANCE) + 2  # the job comes first in the name, in `names` behind `instance`
+        has_instance = INSTANCE in names
+        if has_instance and parts[behind + 1]:
             return None
-        if not has_instance and at == len(self.names) - 1:
-            return f"{self.name}/{INSTANCE}/"  # as nearly all that have none: nothing but the job comes behind it
-        parts, behind = self.name.split("/"), 2 * at + 2  # the job comes first there, in `names` behind `instance`
         parts[behind : behind + 2 * has_instance] = [] if has_instance else [INSTANCE, ""]
         return "/".join(parts)
+
+    def _values(self) -> list[str]:
+        values = _split(self.name, "/")[1::2]
+        values.insert(self.names.index(JOB), values.pop(0))
+        return values
 
     def require_utf8(self) -> None:
         """Refuse a key that could never be scraped.
@@ -97,7 +116,7 @@ class GroupingKey:
     @classmethod
     def from_name(cls, name: str) -> "GroupingKey":
         """Read a key back from its `name`."""
-        parts = [unquote(part, errors="surrogateescape") for part in name.split("/")]
+        parts = _split(name, "/")
         return cls(tuple(sorted(zip(parts[::2], parts[1::2], strict=True))))
 
     @classmethod
@@ -122,10 +141,20 @@ class GroupingKey:
         return cls(tuple(sorted(found.items())))
 
 
+def _job_first(labels: Labels) -> Labels:
+    at = [name for name, _ in labels].index(JOB)
+    return (labels[at], *labels[:at], *labels[at + 1 :])
+
+
 def _percent(part: str) -> str:
     if _UNRESERVED.fullmatch(part):
         return part
     return quote(part, safe="", errors="surrogateescape")
+
+
+def _split(text: str, separator: str) -> list[str]:
+    parts = text.split(separator)
+    return [unquote(part, errors="surrogateescape") for part in parts] if "%" in text else parts
 
 
 def _split_labels(path: str, read_name: Callable[[str], str]) -> dict[str, str]:

@@ -9,13 +9,13 @@ A series in a group carries all labels of the group's key. So for a series and a
 group that could hold it too: the one whose key is the series' own labels under the names of that shape.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from urllib.parse import unquote
 
 from pgw.model.consistency import SUFFIXES
 from pgw.model.family import Family
 from pgw.model.grouping import INSTANCE, GroupingKey
-from pgw.model.series import Series, notation
+from pgw.model.series import notation
 
 
 def rivals(family: Family, key: GroupingKey, shapes: Iterable[str]) -> dict[str, set[str]]:
@@ -26,12 +26,13 @@ def rivals(family: Family, key: GroupingKey, shapes: Iterable[str]) -> dict[str,
     """
     found: dict[str, set[str]] = {}
     shape_names = [tuple(map(unquote, shape.split(","))) for shape in shapes]
+    grouping, values = dict(key.labels), key.values
     for metric in family.metrics:
-        labels = _labels(metric[0], key)
+        labels = {INSTANCE: "", **dict(metric[0].labels), **grouping}
         for names in shape_names:
             if all(name in labels for name in names):
                 rival = GroupingKey(tuple((name, labels[name]) for name in names))
-                found.setdefault(rival.name, set()).add(_mark(family, metric[0], key))
+                found.setdefault(rival.name, set()).add(_mark(family, metric[0].template(key) % values))
     return found
 
 
@@ -40,11 +41,7 @@ def marks(text: str) -> set[str]:
     return {line.rpartition(" ")[0] for line in text.split("\n")}
 
 
-def _mark(family: Family, series: Series, key: GroupingKey) -> str:
-    """How a metric of this series reads: every histogram and every summary has one line that counts."""
+def _mark(family: Family, labels: str) -> str:
+    """How a metric with these labels reads: every histogram and every summary has one line that counts."""
     suffix = "_count" if family.type in SUFFIXES else ""
-    return notation(family.name + suffix, series.template(key) % key.values)
-
-
-def _labels(series: Series, key: GroupingKey) -> Mapping[str, str]:
-    return {INSTANCE: "", **dict(series.labels), **dict(key.labels)}
+    return notation(family.name + suffix, labels)

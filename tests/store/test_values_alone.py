@@ -15,6 +15,8 @@ from pgw.store.base import Guard, Write
 from pgw.store.redis_store import RedisStore
 
 DAY = 86_400 * 10**6
+THERE = group(job="j")
+"""JOB, as another worker knows it."""
 
 
 def pushed(value: str, *, key: GroupingKey = JOB, names: str = "ab") -> Write:
@@ -67,12 +69,12 @@ async def gone_and_failed(store: RedisStore) -> None:
 
 BETWEEN: dict[str, Callable[[RedisStore], Awaitable[object]]] = {
     "only a failure is left": gone_and_failed,
-    "there are other families": lambda store: store.replace(pushed("1", names="a")),
-    "there is one more": lambda store: store.push(pushed("1", names="c")),
-    "there are other series": lambda store: store.push(write(JOB, family("a"), family("b"), series="2")),
-    "nobody has checked it": lambda store: store.push(write(JOB, family("a"), family("b"), checked=False)),
-    "it has expired": lambda store: store.push(pushed("1")._replace(lifetime=1)),
-    "it was put back": lambda store: store.restore(pushed("1"), 5, 0),
+    "there are other families": lambda store: store.replace(pushed("1", key=THERE, names="a")),
+    "there is one more": lambda store: store.push(pushed("1", key=THERE, names="c")),
+    "there are other series": lambda store: store.push(write(THERE, family("a"), family("b"), series="2")),
+    "nobody has checked it": lambda store: store.push(write(THERE, family("a"), family("b"), checked=False)),
+    "it has expired": lambda store: store.push(pushed("1", key=THERE)._replace(lifetime=1)),
+    "it was put back": lambda store: store.restore(pushed("1", key=THERE), 5, 0),
     "there is no group": lambda store: store.delete(JOB),
     "there are no groups": lambda store: store.wipe(),
 }
@@ -110,18 +112,35 @@ async def test_a_push_takes_one_call_but_where_somebody_else_has_pushed(
     async with opened(redis_server.url) as other:
         for names, expected in steps:
             assert await calls(connection, store.push(pushed("1", names=names))) == expected, names
-        await other.replace(pushed("1", names="c"))
+        await other.replace(pushed("1", key=THERE, names="c"))
         assert await calls(connection, store.replace(pushed("2"))) == 2
         assert await calls(connection, store.replace(pushed("2"))) == 1
 
 
-async def test_what_is_remembered_of_groups_is_bounded(store: RedisStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pgw.store.redis_store.WHOLE_REMEMBERED", 3)
-    for number in range(30):
-        key = group(job=f"j{number % 10}")
-        await store.push(pushed(str(number), key=key))
-        assert 0 < len(store._whole) <= 3
-        assert await shown(store, key) == [f"a {number}", f"b {number}"]
+async def test_signatures_that_are_known_are_bounded(
+    redis_server: RedisServer, connection: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pgw.store.redis_store.SIGNATURES_KNOWN", 3)
+    async with opened(redis_server.url) as store:
+        for number in range(30):
+            key, name = group(job=f"j{number % 10}"), "abcdefghij"[number % 10]
+            await store.push(pushed(str(number), key=key, names=name))
+            assert await calls(connection, store.push(pushed("7", key=key, names=name))) == 1
+            assert await shown(store, key) == [f"{name} 7"]
+            assert store._mark.cache_info().currsize <= 3
+
+
+async def test_what_one_store_has_left_says_nothing_to_another(
+    redis_server: RedisServer, connection: redis.Redis
+) -> None:
+    async with opened(redis_server.url) as one, opened(redis_server.url) as other:
+        await one.push(pushed("1"))
+        mark(connection)
+        await other.push(pushed("2"))
+        assert await shown(one) == ["a 2", "b 2"]
+        mark(connection)
+        await other.push(pushed("3"))
+        assert await shown(one) == ["x 3", "b 3"]
 
 
 async def test_what_was_compared_comes_with_all(store: RedisStore) -> None:
