@@ -11,6 +11,7 @@ import re
 import sys
 from bisect import bisect_left
 from collections.abc import Callable
+from functools import lru_cache
 from urllib.parse import quote, unquote
 
 from pgw.errors import BadGroupingKey
@@ -19,6 +20,9 @@ from pgw.model.names import RESERVED_PREFIX, escape_value, is_label_name, is_utf
 JOB = "job"
 INSTANCE = "instance"
 BASE64_SUFFIX = "@base64"
+
+SHAPES_REMEMBERED = 64
+"""Sets of label names, of which a fleet has a handful; they are asked for with each new series."""
 
 Labels = tuple[tuple[str, str], ...]
 """Label names and values, sorted by name."""
@@ -48,8 +52,8 @@ class GroupingKey:
         """The label names as one string; groups of one shape can never hold the same series."""
         self.is_utf8 = is_plain or is_utf8("".join(values))
         """Whether every value is valid UTF-8; a group with any other cannot be scraped."""
-        self.left: object | None = None
-        """A mark of whoever stores the group, of what was left in it."""
+        self.left = b""
+        """The signature of what was left in the group, and nothing else, by whoever stores it; empty: not known."""
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, GroupingKey) and self.name == other.name
@@ -68,7 +72,7 @@ class GroupingKey:
     @property
     def names(self) -> tuple[str, ...]:
         """The label names, sorted."""
-        return tuple(_split(self.shape, ","))
+        return _names(self.shape)
 
     @property
     def values(self) -> tuple[str, ...]:
@@ -150,6 +154,11 @@ def _percent(part: str) -> str:
     if _UNRESERVED.fullmatch(part):
         return part
     return quote(part, safe="", errors="surrogateescape")
+
+
+@lru_cache(SHAPES_REMEMBERED)
+def _names(shape: str) -> tuple[str, ...]:
+    return tuple(_split(shape, ","))
 
 
 def _split(text: str, separator: str) -> list[str]:

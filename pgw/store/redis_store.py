@@ -7,7 +7,6 @@ Never: decides anything that two workers could decide differently; that is what 
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from functools import lru_cache
 from typing import Any, TypeVar
 
 from pgw.errors import StoreConflict, StoreRefused, StoreUnavailable
@@ -47,8 +46,6 @@ REASON_CHARACTERS = 500
 """Of why a push was refused that are kept: the reasons are a line each, but some quote what the client sent."""
 GROUPS_AT_ONCE = 64
 """Groups read or removed in one call: a millisecond or two of Redis for groups of ordinary size."""
-SIGNATURES_KNOWN = 100_000
-"""Under which groups were left, and have to be pushed to take the values alone: 20 MB if each group has its own."""
 FAMILIES_AT_ONCE = 1_000
 """Families after which a call that removes groups leaves the rest to the next one: about 10 ms of Redis."""
 
@@ -87,9 +84,8 @@ class RedisStore:
         self._limits = limits
         self._pushes = Pushes(self._keys, self._encode, limits)
         self._expiring = asyncio.Lock()
-        self._mark = lru_cache(SIGNATURES_KNOWN)(_new_mark)
-        """What stands in the key of a group that holds what was pushed with a signature, and nothing else, as far as
-        this worker knows: one object for each signature. If somebody else has pushed since, the script says so."""
+        self._broken: set[str] = set()
+        """Names of groups that somebody has broken; the next push writes each as a whole."""
         self._primary = read_url(url, slot_of=self._keys.changes, timeout=timeout)
         self._reader = Link(self._primary, timeout)
         self._writing = Link(self._primary, timeout + (confirmation.seconds if confirmation.replicas else 0.0))
@@ -283,17 +279,18 @@ class RedisStore:
         await self._primary.close()
 
     async def _write(self, write: Write, mode: str) -> Mapping[str, str]:
-        key, mark = write.key, self._mark(write.mold.signature)
-        if key.left is mark:
+        key, signature = write.key, write.mold.signature
+        if key.left == signature and key.name not in self._broken:
             reply = await self._writer.write(self._pushes.fresh(write))
             if reply == STORED:
                 return {}
-            key.left = None
+            key.left = b""
             if reply != UNKNOWN:
                 return read_verdict(reply, write, self._limits)
         reply = await self._send(key, lambda settled: self._pushes.whole(write, mode, settled))
         if reply == STORED and write.values and not write.mold.has_details:
-            key.left = mark  # next time the values will do
+            key.left = signature  # so next time the values will do
+            self._broken.discard(key.name)
         return read_verdict(reply, write, self._limits)
 
     async def _send(self, key: GroupingKey, make: Callable[[str], Part | Call]) -> Reply:
@@ -346,8 +343,8 @@ class RedisStore:
             part = names[start : start + GROUPS_AT_ONCE]
             [replies] = await self._reader.call(Call.of(self._groups, [*map(self._keys.group, part)]))
             found += map(read, part, replies)
-            if any(reply and group is None for reply, group in zip(replies, found[start:], strict=True)):
-                self._mark.cache_clear()  # somebody has broken a group: the next push writes it as a whole
+            read_now = zip(part, replies, found[start:], strict=True)
+            self._broken.update(name for name, reply, group in read_now if reply and group is None)
         return found
 
     async def _read_changes(self, feed: Feed, cursor: str = "", *, follows: bool = False) -> Reply:
@@ -356,10 +353,6 @@ class RedisStore:
         words = (feed.epoch, feed.version, cursor, NAMES_AT_ONCE, "follow" if follows else "")
         [reply] = await self._reader.call(Call.of(self._changes, touched, words))
         return [*reply[:4], reply[4].decode(), *reply[5:]]
-
-
-def _new_mark(_signature: bytes) -> object:
-    return object()
 
 
 def _is_due(reply: Reply) -> bool:

@@ -32,7 +32,7 @@ async def same(store: RedisStore) -> None:
 
 async def whole(store: RedisStore) -> None:
     """Bring new values by way of a worker that does not know the group."""
-    store._mark.cache_clear()
+    JOB.left = b""
     await store.replace(pushed("2"))
 
 

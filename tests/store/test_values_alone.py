@@ -35,9 +35,9 @@ async def calls(connection: redis.Redis, doing: Awaitable[object]) -> int:
     return int(stats["cmdstat_evalsha"]["calls"])
 
 
-def mark(connection: redis.Redis) -> None:
+def mark(connection: redis.Redis, key: GroupingKey = JOB) -> None:
     """Rename family a in its lines, which shows who writes them again."""
-    name = KEYS.group(JOB.name)
+    name = KEYS.group(key.name)
     stored: Any = connection.hget(name, "a")
     connection.hset(name, "a", stored.replace(b"a ", b"x "))
 
@@ -117,30 +117,21 @@ async def test_a_push_takes_one_call_but_where_somebody_else_has_pushed(
         assert await calls(connection, store.replace(pushed("2"))) == 1
 
 
-async def test_signatures_that_are_known_are_bounded(
-    redis_server: RedisServer, connection: redis.Redis, monkeypatch: pytest.MonkeyPatch
+async def test_a_group_that_was_found_broken_comes_with_all_once_and_the_others_do_not(
+    store: RedisStore, connection: redis.Redis
 ) -> None:
-    monkeypatch.setattr("pgw.store.redis_store.SIGNATURES_KNOWN", 3)
-    async with opened(redis_server.url) as store:
-        for number in range(30):
-            key, name = group(job=f"j{number % 10}"), "abcdefghij"[number % 10]
-            await store.push(pushed(str(number), key=key, names=name))
-            assert await calls(connection, store.push(pushed("7", key=key, names=name))) == 1
-            assert await shown(store, key) == [f"{name} 7"]
-            assert store._mark.cache_info().currsize <= 3
-
-
-async def test_what_one_store_has_left_says_nothing_to_another(
-    redis_server: RedisServer, connection: redis.Redis
-) -> None:
-    async with opened(redis_server.url) as one, opened(redis_server.url) as other:
-        await one.push(pushed("1"))
-        mark(connection)
-        await other.push(pushed("2"))
-        assert await shown(one) == ["a 2", "b 2"]
-        mark(connection)
-        await other.push(pushed("3"))
-        assert await shown(one) == ["x 3", "b 3"]
+    for key in (JOB, OTHER):
+        await store.push(pushed("1", key=key))
+        mark(connection, key)
+    connection.hset(KEYS.group(JOB.name), "b", "broken")
+    assert (await store.groups([JOB.name, OTHER.name]))[0] is None
+    for key in (JOB, OTHER):
+        assert await calls(connection, store.push(pushed("2", key=key))) == 1
+    assert await shown(store, JOB) == ["a 2", "b 2"]
+    assert await shown(store, OTHER) == ["x 2", "b 2"]
+    mark(connection)
+    assert await calls(connection, store.push(pushed("3"))) == 1
+    assert await shown(store) == ["x 3", "b 3"]
 
 
 async def test_what_was_compared_comes_with_all(store: RedisStore) -> None:
