@@ -72,7 +72,7 @@ class GroupingKey:
     @property
     def names(self) -> tuple[str, ...]:
         """The label names, sorted."""
-        return _names(self.shape)
+        return names_of(self.shape)
 
     @property
     def values(self) -> tuple[str, ...]:
@@ -157,7 +157,8 @@ def _percent(part: str) -> str:
 
 
 @lru_cache(SHAPES_REMEMBERED)
-def _names(shape: str) -> tuple[str, ...]:
+def names_of(shape: str) -> tuple[str, ...]:
+    """The label names of a shape, sorted."""
     return tuple(_split(shape, ","))
 
 

@@ -10,11 +10,10 @@ group that could hold it too: the one whose key is the series' own labels under 
 """
 
 from collections.abc import Iterable
-from urllib.parse import unquote
 
 from pgw.model.consistency import SUFFIXES
 from pgw.model.family import Family
-from pgw.model.grouping import INSTANCE, GroupingKey
+from pgw.model.grouping import INSTANCE, GroupingKey, names_of
 from pgw.model.series import notation
 
 
@@ -25,7 +24,7 @@ def rivals(family: Family, key: GroupingKey, shapes: Iterable[str]) -> dict[str,
         Group name -> how the series in question read there (see `marks`).
     """
     found: dict[str, set[str]] = {}
-    shape_names = [tuple(map(unquote, shape.split(","))) for shape in shapes]
+    shape_names = [*map(names_of, shapes)]
     grouping, values = dict(key.labels), key.values
     for metric in family.metrics:
         labels = {INSTANCE: "", **dict(metric[0].labels), **grouping}
